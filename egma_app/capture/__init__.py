@@ -1,0 +1,1 @@
+"""The Capture workspace: a worklist is read while gaze and words are recorded."""

@@ -1,0 +1,1 @@
+"""The Review workspace: what a reader looked at, sentence by sentence."""

@@ -1,0 +1,1 @@
+"""The Train workspace: a form, a run, a live curve."""

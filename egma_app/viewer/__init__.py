@@ -1,0 +1,1 @@
+"""The film on screen: image, layers over it, tools in the hand."""

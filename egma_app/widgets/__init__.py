@@ -1,0 +1,1 @@
+"""Widgets that any workspace may use: forms, plots, tables."""

@@ -1,0 +1,1 @@
+"""In: fixations and sentences. Out: one gaze map a sentence, and its pooling to the model's patches."""

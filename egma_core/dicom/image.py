@@ -1,0 +1,111 @@
+"""`DicomImage`: one film, decoded, with what is needed to show it correctly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Window:
+    """A VOI window in modality units (PS3.3 C.11.2).
+
+    Attributes:
+        center: Window centre.
+        width: Window width.
+        function: Which of the standard's three functions.
+        name: The file's explanation of it, or "".
+    """
+
+    center: float
+    width: float
+    function: Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"] = "LINEAR"
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class LookupTable:
+    """A LUT of the file (PS3.3 C.11.1, C.11.2).
+
+    Attributes:
+        first: Input value mapped to the first entry.
+        values: (n,) output values; inputs outside take the nearest entry.
+        name: The file's explanation of it, or "".
+    """
+
+    first: int
+    values: NDArray[np.float64]
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class DicomImage:
+    """A film ready to be displayed.
+
+    Attributes:
+        pixels: (frames, rows, columns) uint16 for grey films: stored value + `offset`, unused bits masked;
+            (frames, rows, columns, 3) uint8 for colour films.
+        offset: What was added to stored values so that they fit uint16 (32768 for signed, else 0).
+        bits_stored: Bits stored per sample.
+        modality_lut: A modality LUT, or None to use slope and intercept.
+        slope: Rescale slope.
+        intercept: Rescale intercept.
+        windows: The file's windows, first one preferred; may be empty.
+        voi_luts: The file's VOI LUTs; may be empty. Used before windows when present.
+        inverted: Whether low values are bright (MONOCHROME1 or presentation LUT shape INVERSE, counted once).
+        padding: (low, high) stored values that mean "no picture here", or None.
+        pixel_spacing_mm: (down, across) mm between pixel centres, or None if the file does not say.
+        spacing_source: What the spacing refers to: `calibrated`, `detector`, `estimated`, or "".
+        modality: CR, DX, ...
+        view_position: PA, AP, LL, ... or "".
+        patient_orientation: (rows' direction, columns' direction) such as ("L", "F"), or ("", "").
+        study_uid: Study Instance UID.
+        series_uid: Series Instance UID.
+        instance_uid: SOP Instance UID.
+        sop_class_uid: SOP Class UID.
+        notes: What was odd about the file, in words a person can use.
+    """
+
+    pixels: NDArray[np.uint16] | NDArray[np.uint8]
+    offset: int
+    bits_stored: int
+    modality_lut: LookupTable | None
+    slope: float
+    intercept: float
+    windows: tuple[Window, ...]
+    voi_luts: tuple[LookupTable, ...]
+    inverted: bool
+    padding: tuple[int, int] | None
+    pixel_spacing_mm: tuple[float, float] | None
+    spacing_source: str
+    modality: str
+    view_position: str
+    patient_orientation: tuple[str, str]
+    study_uid: str
+    series_uid: str
+    instance_uid: str
+    sop_class_uid: str
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def rows(self) -> int:
+        """Pixels down."""
+        return self.pixels.shape[1]
+
+    @property
+    def columns(self) -> int:
+        """Pixels across."""
+        return self.pixels.shape[2]
+
+    @property
+    def frames(self) -> int:
+        """How many frames there are."""
+        return self.pixels.shape[0]
+
+    @property
+    def is_colour(self) -> bool:
+        """Whether the film is RGB."""
+        return self.pixels.ndim == 4

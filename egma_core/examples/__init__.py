@@ -1,0 +1,1 @@
+"""In: a library. Out: a manifest of training examples, and batches of it."""

@@ -1,0 +1,71 @@
+"""Gaze samples as a tracker gives them: both eyes, both clocks, in fractions of the display area."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+GazeOrigin = Literal["tracker", "mouse", "simulated", "replay"]
+"""Where gaze came from. Kept in every row made from it; origins never mix unless somebody asks for it."""
+
+Eye = Literal["left", "right", "average"]
+
+SAMPLE_DTYPE = np.dtype(
+    [
+        ("host_ns", "<i8"),  # time.perf_counter_ns() of the recording machine
+        ("device_us", "<i8"),  # the tracker's own clock
+        ("left_x", "<f8"),  # fraction of the display area, 0 at its left edge; NaN where there is none
+        ("left_y", "<f8"),  # fraction of the display area, 0 at its top edge
+        ("right_x", "<f8"),
+        ("right_y", "<f8"),
+        ("left_pupil_mm", "<f4"),
+        ("right_pupil_mm", "<f4"),
+        ("left_distance_mm", "<f4"),  # eye to display centre; NaN where the tracker does not say
+        ("right_distance_mm", "<f4"),
+        ("left_valid", "?"),
+        ("right_valid", "?"),
+    ]
+)
+"""One row a sample, little-endian and packed: the very bytes that a stored chunk holds (format `egma-gaze-1`)."""
+
+SAMPLE_FORMAT = "egma-gaze-1"
+
+
+@dataclass(frozen=True)
+class GazeSamples:
+    """A block of raw samples.
+
+    Attributes:
+        rows: (n,) structured array of `SAMPLE_DTYPE`, in order of `host_ns`.
+        origin: Where the samples came from.
+    """
+
+    rows: NDArray[np.void]
+    origin: GazeOrigin
+
+    def __len__(self) -> int:
+        """How many samples there are."""
+        return len(self.rows)
+
+    @property
+    def host_ns(self) -> NDArray[np.int64]:
+        """(n,) times on the host clock in ns."""
+        return self.rows["host_ns"]
+
+    @classmethod
+    def blank(cls, n: int, origin: GazeOrigin) -> GazeSamples:
+        """`n` samples in which no eye was seen, at time 0, to be filled in."""
+        rows = np.zeros(n, SAMPLE_DTYPE)
+        for name, (kind, *_) in (SAMPLE_DTYPE.fields or {}).items():
+            if kind.kind == "f":
+                rows[name] = np.nan
+        return cls(rows, origin)
+
+    @classmethod
+    def join(cls, blocks: list[GazeSamples], origin: GazeOrigin) -> GazeSamples:
+        """One block of all `blocks`, in their order."""
+        rows = np.concatenate([b.rows for b in blocks]) if blocks else np.zeros(0, SAMPLE_DTYPE)
+        return cls(rows, origin)

@@ -1,0 +1,1 @@
+"""In: films, labels and readings in somebody's format. Out: rows of a library; and back."""

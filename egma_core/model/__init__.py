@@ -1,0 +1,1 @@
+"""In: pixels and token ids. Out: embeddings of patches and sentences, and the three EGMA losses."""

@@ -1,0 +1,1 @@
+"""In: what was said or typed. Out: sentences with onset and offset."""

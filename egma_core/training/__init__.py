@@ -1,0 +1,1 @@
+"""In: a manifest and a configuration. Out: a run's folder with checkpoints, events and metrics."""
