@@ -1,0 +1,35 @@
+"""What every test may use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of test films and recordings beside the project; tests that need it are skipped where it is absent."""
+    folder = SHARED / "data"
+    if not folder.is_dir():
+        pytest.skip(f"the test data is not at {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def golden() -> Path:
+    """The file of golden numbers beside the project; tests that need it are skipped where it is absent."""
+    path = SHARED / "golden" / "egma_golden.npz"
+    if not path.is_file():
+        pytest.skip(f"the golden numbers are not at {path}")
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _keys_outside_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep libraries' keys and the program's settings of tests away from the user's own."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("EGMA_KEYS", str(home / "keys"))
+    monkeypatch.setenv("EGMA_SETTINGS", str(home / "settings.ini"))
