@@ -62,6 +62,10 @@ class InterchangeError(EgmaError):
     """A file of somebody's format cannot be imported or exported."""
 
 
+class FilmRefusedError(InterchangeError):
+    """One film of an import is left out; the others go on."""
+
+
 class PrivacyError(EgmaError):
     """Going on would let something identifying out, or the key that protects it is missing."""
 

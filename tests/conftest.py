@@ -6,6 +6,15 @@ from pathlib import Path
 
 import pytest
 
+
+
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    """Let the core's tests run where Qt, and so pytest-qt, is absent."""
+    if not pluginmanager.hasplugin("pytest-qt"):
+        parser.addini("qt_api", "used by pytest-qt alone")
+        parser.addini("qt_log_level_fail", "used by pytest-qt alone")
+
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 

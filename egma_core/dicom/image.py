@@ -66,6 +66,7 @@ class DicomImage:
         series_uid: Series Instance UID.
         instance_uid: SOP Instance UID.
         sop_class_uid: SOP Class UID.
+        pixel_aspect: Height of a pixel divided by its width; 1 where the file does not say.
         notes: What was odd about the file, in words a person can use.
     """
 
@@ -88,6 +89,7 @@ class DicomImage:
     series_uid: str
     instance_uid: str
     sop_class_uid: str
+    pixel_aspect: float = 1.0
     notes: tuple[str, ...] = field(default=())
 
     @property

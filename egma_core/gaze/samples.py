@@ -69,3 +69,21 @@ class GazeSamples:
         """One block of all `blocks`, in their order."""
         rows = np.concatenate([b.rows for b in blocks]) if blocks else np.zeros(0, SAMPLE_DTYPE)
         return cls(rows, origin)
+
+    def held(self, rate_hz: float, until_ns: int | None = None) -> GazeSamples:
+        """The samples of a device that reports only on change, on a regular grid of times.
+
+        Each grid time takes the last sample at or before it, so that silence means 'unchanged'. A sample in
+        which neither eye is valid is held like any other: that is how such a device says 'not there any more'.
+
+        Args:
+            rate_hz: Grid times per second, counted from the first sample.
+            until_ns: How long the last sample is held; by default the grid ends with it.
+        """
+        if not len(self):
+            return self
+        first, last = int(self.host_ns[0]), int(self.host_ns[-1])
+        grid = np.arange(first, max(last, until_ns or last) + 1, round(1e9 / rate_hz), dtype=np.int64)
+        rows = self.rows[np.searchsorted(self.host_ns, grid, side="right") - 1]
+        rows["host_ns"] = grid
+        return GazeSamples(rows, self.origin)

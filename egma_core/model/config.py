@@ -11,24 +11,32 @@ from egma_core.options import group, option
 class VisionConfig:
     """The image encoder."""
 
-    kind: str = option("tiny", "tiny: a small fast encoder of our own; transformers: any backbone with a patch grid", choices=("tiny", "transformers"))
+    kind: str = option(
+        "tiny", "tiny: a small fast encoder of our own; transformers: any backbone with a patch grid", choices=("tiny", "transformers")
+    )
     source: str = option("", "Local folder or hub name of a transformers backbone; empty for a fresh small one")
     size_px: int = option(224, "Side of the square picture the encoder sees", unit="px", low=32, high=2048)
     width: int = option(96, "Channels of the tiny encoder's tokens", low=8, high=2048)
     layers: int = option(1, "Transformer layers of the tiny encoder", low=1, high=48)
-    patch_source: str = option("post_ln", "Patch tokens after the last LayerNorm, or before it as in the paper's release", choices=("post_ln", "pre_ln"))
+    patch_source: str = option(
+        "post_ln", "Patch tokens after the last LayerNorm, or before it as in the paper's release", choices=("post_ln", "pre_ln")
+    )
 
 
 @dataclass(frozen=True)
 class TextConfig:
     """The sentence encoder."""
 
-    kind: str = option("tiny", "tiny: a small word-level encoder of our own; transformers: any BERT-like model", choices=("tiny", "transformers"))
+    kind: str = option(
+        "tiny", "tiny: a small word-level encoder of our own; transformers: any BERT-like model", choices=("tiny", "transformers")
+    )
     source: str = option("", "Local folder or hub name of a transformers text model and tokenizer; empty for a fresh small one")
     max_tokens: int = option(77, "Longest sentence, in tokens; the rest is cut off", low=4, high=512)
     width: int = option(96, "Width of the tiny encoder", low=8, high=2048)
     layers: int = option(2, "Layers of the tiny encoder", low=1, high=48)
-    pooling: str = option("masked", "Mean over real tokens, or over padding too as in the paper's release", choices=("masked", "legacy_unmasked"))
+    pooling: str = option(
+        "masked", "Mean over real tokens, or over padding too as in the paper's release", choices=("masked", "legacy_unmasked")
+    )
 
 
 @dataclass(frozen=True)
@@ -38,6 +46,11 @@ class ModelConfig:
     vision: VisionConfig = group(VisionConfig, "The image encoder")
     text: TextConfig = group(TextConfig, "The sentence encoder")
     embed_dim: int = option(128, "Dimensions of the shared space (the paper uses 512)", low=8, high=4096)
+    score: str = option(
+        "global",
+        "How a film is scored against a sentence: the whole film's cosine, or its best patch's",
+        choices=("global", "fine_grained"),
+    )
 
 
 @dataclass(frozen=True)
@@ -47,9 +60,13 @@ class LossConfig:
     fine_grained_weight: float = option(1.0, "Weight of the fine-grained contrast", low=0.0, high=100.0)
     gaze_weight: float = option(1.0, "Weight of the gaze loss", low=0.0, high=100.0)
     mapping_weight: float = option(1.0, "Weight of the cross-modality mapping", low=0.0, high=100.0)
-    global_weight: float = option(1.0, "Weight of the contrast between whole film and whole report; the paper has none", low=0.0, high=100.0)
+    global_weight: float = option(
+        1.0, "Weight of the contrast between whole film and whole report; the paper has none", low=0.0, high=100.0
+    )
     gaze_alpha: float = option(0.5, "Share of the sentence-to-patch side in the gaze loss; the paper's release uses 0.8", low=0.0, high=1.0)
-    gaze_threshold: float = option(0.1, "A patch counts as looked at above this share of the sentence's maximum; 0 in the release", low=0.0, high=1.0)
+    gaze_threshold: float = option(
+        0.1, "A patch counts as looked at above this share of the sentence's maximum; 0 in the release", low=0.0, high=1.0
+    )
     mapping_gaze: float = option(0.5, "Share of gaze in the mapping's weights", low=0.0, high=1.0)
     mapping_threshold: float = option(2 / 7, "Weights below this are dropped from the mapping", low=0.0, high=1.0)
     mapping_text: float = option(0.5, "Share of the text side in the mapping", low=0.0, high=1.0)

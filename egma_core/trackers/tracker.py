@@ -33,7 +33,8 @@ class Tracker(Protocol):
     """A source of gaze. It is pulled, never calls back, and is used from one thread.
 
     `start` begins and `stop` ends the stream (both may be called again); `drain` returns every sample that
-    has arrived since the last call, oldest first, with `host_ns` on the host clock; `close` lets the device go.
+    has arrived since the last call, oldest first, with `host_ns` on the host clock, after `stop` those that had
+    arrived by then; `close` lets the device go.
     All may raise `TrackerError`.
     """
 

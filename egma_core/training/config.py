@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
+import tomli_w
+
+from egma_core.assets import resource, resources
+from egma_core.errors import ConfigError
+from egma_core.examples.config import DataConfig
 from egma_core.model.config import LossConfig, ModelConfig
-from egma_core.options import group, option
+from egma_core.options import from_mapping, group, option, to_mapping
 
-
-@dataclass(frozen=True)
-class DataConfig:
-    """Which examples, and how they are varied."""
-
-    gaze_share: float = option(1.0, "Share of the training patients whose gaze is used; nested and seeded", low=0.0, high=1.0)
-    shift: float = option(0.07, "Largest joint shift of film and gaze, as a share of the picture's side", low=0.0, high=0.5)
-    brightness: float = option(0.2, "Largest change of brightness and contrast", low=0.0, high=1.0)
-    max_sentences: int = option(8, "At most this many sentences of one reading in a batch", low=1, high=64)
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 
 @dataclass(frozen=True)
@@ -45,3 +47,41 @@ class TrainingConfig:
     evaluate_every: int = option(0, "Steps between evaluations on the validation split; 0 means once an epoch", low=0, high=10_000_000)
     checkpoint_every: int = option(0, "Steps between checkpoints; 0 means at each evaluation", low=0, high=10_000_000)
     keep: int = option(2, "Checkpoints to keep besides the best", low=1, high=1000)
+
+
+def load_config(path: Path) -> TrainingConfig:
+    """Read a training configuration from a TOML file; settings it does not name keep their defaults.
+
+    Raises:
+        ConfigError: The file is missing, is not TOML, names an unknown setting, or a value is out of bounds.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"The training configuration {path} cannot be read ({error.strerror}).", "Check the path.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"The training configuration {path} is not valid TOML: {error}.", "Correct that line of the file.") from error
+    return from_mapping(TrainingConfig, values)
+
+
+def save_config(path: Path, config: TrainingConfig) -> None:
+    """Write every setting of a configuration as TOML, so that the file says all that decides the run; an existing file is replaced."""
+    unfinished = path.with_name(path.name + ".tmp")
+    unfinished.write_text(tomli_w.dumps(to_mapping(config)), encoding="utf-8", newline="\n")
+    unfinished.replace(path)
+
+
+def presets() -> tuple[str, ...]:
+    """Names of the configurations that come with the program."""
+    return tuple(sorted(path.stem for path in (resources() / "presets").glob("*.toml")))
+
+
+def preset(name: str) -> TrainingConfig:
+    """One of the configurations that come with the program.
+
+    Raises:
+        ConfigError: There is none of that name.
+    """
+    if name not in presets():
+        raise ConfigError(f"There is no preset {name}.", f"Choose one of: {', '.join(presets())}.")
+    return load_config(resource("presets", f"{name}.toml"))

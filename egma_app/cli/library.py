@@ -1,0 +1,146 @@
+"""`egma import`, `egma record`, `egma process`, `egma export`: everything about a library's rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from egma_app.cli.command import FILE, FOLDER, bar, pairs, store_option
+
+if TYPE_CHECKING:
+    from egma_core.interchange.report import ImportReport
+
+LABELS_HELP = "CSV with the columns image, patient_id, labels, sentences and, optionally, split; labels are separated by |."
+columns_option = click.option(
+    "--columns", multiple=True, metavar="NAME=THEIRS", help="Our column NAME is called THEIRS in the CSV; may be given several times."
+)
+
+
+@click.group(name="import")
+def import_() -> None:
+    """Bring films into a library, with identity removed on the way."""
+
+
+@import_.command(name="dicom")
+@click.argument("folder", type=FOLDER)
+@store_option
+@click.option("--labels", type=FILE, help=LABELS_HELP)
+@columns_option
+def import_dicom_(folder: Path, library: str, labels: Path | None, columns: tuple[str, ...]) -> None:
+    """Import every DICOM film below FOLDER; LIBRARY is made if need be."""
+    from egma_core.interchange.dicom import import_dicom
+    from egma_core.store.store import Store
+
+    with Store.open(library, create=True) as store, bar("Importing films") as progress:
+        report = import_dicom(folder, store, labels=labels, columns=pairs(columns, "--columns"), progress=progress)
+    _say_import(report)
+
+
+@import_.command(name="images")
+@click.argument("folder", type=FOLDER)
+@store_option
+@click.option("--labels", type=FILE, required=True, help=LABELS_HELP)
+@columns_option
+def import_images_(folder: Path, library: str, labels: Path, columns: tuple[str, ...]) -> None:
+    """Import the PNG and JPEG films below FOLDER that the CSV names; LIBRARY is made if need be."""
+    from egma_core.interchange.images import import_images
+    from egma_core.store.store import Store
+
+    with Store.open(library, create=True) as store, bar("Importing films") as progress:
+        report = import_images(folder, store, labels=labels, columns=pairs(columns, "--columns"), progress=progress)
+    _say_import(report)
+
+
+def _say_import(report: ImportReport) -> None:
+    click.echo(f"{report.imported} films imported, {report.already_there} were there already, {len(report.refused)} refused.")
+    for refusal in report.refused:
+        click.echo(f"  {refusal.file}: {refusal.reason}", err=True)
+
+
+@click.command()
+@store_option
+@click.option("--tracker", type=click.Choice(["simulated"]), default="simulated", show_default=True, help="The eye tracker.")
+@click.option("--rate", default=120.0, show_default=True, help="Samples per second.")
+@click.option("--seconds", type=click.FloatRange(min=0.1), default=10.0, show_default=True, help="How long to record, in real time.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the simulated eyes.")
+def record(library: str, tracker: str, rate: float, seconds: float, seed: int) -> None:
+    """Record a reading of a blank film without a window; LIBRARY is made if need be."""
+    from egma_core.recording.headless import record_headless
+    from egma_core.store.store import Store
+
+    with Store.open(library, create=True) as store, bar("Recording") as progress:
+        result = record_headless(
+            store,
+            tracker=tracker,
+            rate_hz=rate,
+            seconds=seconds,
+            seed=seed,
+            progress=lambda p: progress(round(p.n_samples), round(rate * seconds)),
+        )
+    click.echo(f"Reading {result.reading_id}: {result.n_samples} samples in {seconds:g} s, all durable.")
+
+
+@click.command()
+@store_option
+@click.option("--reading", type=int, help="Only this reading, even if it was processed before.")
+def process(library: str, reading: int | None) -> None:
+    """Derive fixations and sentence gaze maps of all readings that lack them."""
+    from egma_core.processing import process_all, process_reading
+    from egma_core.store.store import Store
+
+    with Store.open(library) as store:
+        if reading is not None:
+            derivation = process_reading(store, reading)
+            click.echo(f"Reading {reading}: {len(derivation.fixations)} fixations, {len(derivation.maps)} sentence gaze maps.")
+            return
+        with bar("Placing gaze") as progress:
+            report = process_all(store, progress=progress)
+    click.echo(f"{len(report.processed)} readings processed, {len(report.already_there)} had been, {len(report.refused)} refused.")
+    for refusal in report.refused:
+        click.echo(f"  reading {refusal.reading_id}: {refusal.reason}", err=True)
+
+
+@click.group()
+def export() -> None:
+    """Take something out of a library, with pseudonyms only."""
+
+
+origin_options = [
+    click.option("--gaze-origin", multiple=True, type=click.Choice(["tracker", "mouse", "simulated", "replay"]), help="Use gaze of this origin; may be repeated."),
+    click.option("--text-origin", multiple=True, type=click.Choice(["dictation", "typed", "label", "simulated"]), help="Use sentences of this origin; may be repeated."),
+    click.option("--seed", default=0, show_default=True, help="Seed of the split by patient."),
+]
+
+
+@export.command(name="examples")
+@store_option
+@click.option("--out", type=FILE, required=True, help="The manifest to write, JSON.")
+@origin_options[0]
+@origin_options[1]
+@origin_options[2]
+def export_examples_(library: str, out: Path, gaze_origin: tuple[str, ...], text_origin: tuple[str, ...], seed: int) -> None:
+    """Write a manifest of training examples: films, sentences, gaze, split by patient."""
+    from egma_core.examples.export import export_examples
+    from egma_core.store.store import Store
+
+    with Store.open(library) as store:
+        manifest = export_examples(store, out, gaze_origins=gaze_origin or None, text_origins=text_origin or None, seed=seed)
+    click.echo(f"{len(manifest.examples)} examples in {out}, hash {manifest.hash[:16]}.")
+    for split in ("train", "validation", "test"):
+        click.echo(f"  {split:10} {len(manifest.of(split))}")
+
+
+@export.command(name="samples")
+@store_option
+@click.option("--reading", type=int, required=True, help="The reading.")
+@click.option("--out", type=FILE, required=True, help="The CSV to write.")
+def export_samples(library: str, reading: int, out: Path) -> None:
+    """Write a reading's raw gaze samples, one row a sample, for pandas or SQL."""
+    from egma_core.interchange.samples import export_samples as write_samples
+    from egma_core.store.store import Store
+
+    with Store.open(library) as store:
+        n = write_samples(store, reading, out)
+    click.echo(f"{n} samples in {out}.")

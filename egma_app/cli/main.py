@@ -1,0 +1,23 @@
+"""The `egma` command with all its parts."""
+
+from __future__ import annotations
+
+from egma_app.cli import library, model, program
+from egma_app.cli.command import egma
+
+for command in (
+    program.demo,
+    program.app,
+    library.import_,
+    library.record,
+    library.process,
+    model.train,
+    model.evaluate,
+    model.predict,
+    library.export,
+    program.doctor,
+    program.bench,
+):
+    egma.add_command(command)
+
+main = egma

@@ -1,0 +1,125 @@
+"""`egma demo`, `egma app`, `egma doctor`, `egma bench`."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import sys
+from pathlib import Path
+
+import click
+
+from egma_app.cli.command import FILE, FOLDER, PATH, json_option, print_json, stages
+from egma_core.errors import MissingExtraError
+
+
+@click.command()
+@click.option("--out", type=FOLDER, default=Path("egma-demo"), show_default=True, help="Folder for the library, the run and the pictures.")
+@click.option("--headless", is_flag=True, help="Do not open the window at the end.")
+@click.option("--fresh", is_flag=True, help="Start over, even if the folder holds an unfinished or finished demo.")
+def demo(out: Path, headless: bool, fresh: bool) -> None:
+    """The whole chain on made-up films, in minutes.
+
+    Phantom chest films are written to disk as DICOM and imported; simulated readers read them through the
+    recorder that people use; a small EGMA is trained on the readings, evaluated on films of other phantoms,
+    and shown. Nothing is downloaded. An unfinished demo goes on where it stopped.
+    """
+    if importlib.util.find_spec("torch") is None or importlib.util.find_spec("safetensors") is None:
+        raise MissingExtraError("The demo's training", "train")
+    from egma_core.demo.stages import STAGES, run_demo
+
+    with stages(STAGES) as advance:
+        report = run_demo(out, fresh=fresh, progress=advance)
+    zero_shot, gaze = report["zero_shot"], report["gaze_agreement"]
+    low, high = zero_shot["ci95"]
+    interval = f"95 % interval {low:.2f} to {high:.2f}; chance {zero_shot['chance']:.2f}"
+    click.echo(f"Zero-shot accuracy on {zero_shot['n']} films of held-out phantoms: {zero_shot['accuracy']:.2f} ({interval}).")
+    click.echo(f"Agreement with the reader's gaze, shuffled AUC: {gaze['shuffled_auc']:.2f} (chance 0.50).")
+    click.echo(report["note"])
+    click.echo(f"In {out}: library.sqlite, run, overlays, report.json.")
+    if not headless:
+        sys.exit(open_window(out / "library.sqlite", "explore", out / "run"))
+
+
+@click.command()
+@click.argument("library", required=False, type=FILE)
+@click.option("--workspace", type=click.Choice(["capture", "review", "train", "explore"]), help="The workspace to begin in.")
+@click.option("--checkpoint", type=PATH, help="A run or checkpoint to open in Explore.")
+def app(library: Path | None, workspace: str | None, checkpoint: Path | None) -> None:
+    """Open the window, on LIBRARY or on the one that was open last."""
+    sys.exit(open_window(library, workspace or "", checkpoint))
+
+
+def open_window(library: Path | None, workspace: str, checkpoint: Path | None) -> int:
+    """Open the window and wait until it is closed; returns the exit status.
+
+    Raises:
+        MissingExtraError: Qt is not installed.
+        ConfigError: Qt cannot reach a screen.
+    """
+    if importlib.util.find_spec("PySide6") is None or importlib.util.find_spec("pyqtgraph") is None:
+        raise MissingExtraError("The window", "app")
+    from egma_app.app import main as run_app
+
+    return run_app(library=library, workspace=workspace, checkpoint=checkpoint)
+
+
+@click.command()
+@click.option("--store", "library", metavar="LIBRARY", help="Also check this library; nothing in it is changed.")
+@json_option
+def doctor(library: str | None, as_json: bool) -> None:
+    """Say what this installation can do, and whether a library is sound."""
+    from egma_app.cli.diagnosis import diagnose
+    from egma_core.store.store import Store
+
+    if library is not None:
+        with Store.open(library, read_only=True) as store:
+            health = store.check()
+        if as_json:
+            print_json(dataclasses.asdict(health))
+        else:
+            click.echo(f"Library: integrity {health.integrity}, {len(health.readings)} readings.")
+            for reading in health.readings:
+                click.echo(f"  reading {reading.id}: {reading.state}, {reading.n_samples} samples, {reading.n_gaps} gaps")
+        return
+    findings = diagnose()
+    if as_json:
+        print_json({finding.name: finding.state for finding in findings})
+        return
+    for finding in findings:
+        click.echo(f"{finding.name:24} {finding.state}")
+        if finding.advice:
+            click.echo(f"{'':24} {finding.advice}")
+
+
+@click.group()
+def bench() -> None:
+    """Measure this machine: each benchmark prints one JSON object."""
+
+
+@bench.command()
+@click.option("--repeats", default=7, show_default=True, help="Measured imports of each kind.")
+def startup(repeats: int) -> None:
+    """Import time of the window's modules, against the libraries it cannot do without."""
+    from egma_app.bench import bench_startup
+
+    print_json(bench_startup(repeats))
+
+
+@bench.command(name="record")
+@click.option("--seconds", default=10.0, show_default=True, help="How long to record, in real time.")
+@click.option("--rate", default=1200.0, show_default=True, help="Samples per second of the simulated tracker.")
+def bench_recording(seconds: float, rate: float) -> None:
+    """Samples lost and time until a sample is durable, recording a simulated tracker."""
+    from egma_app.bench import bench_record
+
+    print_json(bench_record(seconds, rate))
+
+
+@bench.command()
+@click.option("--repeats", default=40, show_default=True, help="Measured steps of each kind.")
+def viewer(repeats: int) -> None:
+    """Window/level steps on a 3000 x 3000 film, against a plain pyqtgraph ImageItem in the same run."""
+    from egma_app.bench import bench_viewer
+
+    print_json(bench_viewer(repeats))

@@ -1,0 +1,208 @@
+"""A read-only table of thousands of records that sorts by its headers and filters by words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QSortFilterProxyModel, Qt, Signal
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
+
+T = TypeVar("T")
+Index = QModelIndex | QPersistentModelIndex
+
+_SORT = Qt.ItemDataRole.UserRole
+_WORDS = Qt.ItemDataRole.UserRole + 1
+
+
+@dataclass(frozen=True)
+class Column(Generic[T]):
+    """One column of a table of records.
+
+    Attributes:
+        title: The header.
+        text: The words shown for a record.
+        key: What the column sorts by (a number or a text), or None to sort by the words.
+        help: The header's tooltip.
+        number: Whether it is set flush right, as numbers are.
+        mark: The tooltip of a record's cell, where there is more to say, or None.
+    """
+
+    title: str
+    text: Callable[[T], str]
+    key: Callable[[T], float | str] | None = None
+    help: str = ""
+    number: bool = False
+    mark: Callable[[T], str] | None = None
+
+
+class RecordModel(QAbstractTableModel, Generic[T]):
+    """Records as rows; a record is turned into words once, when it is set."""
+
+    def __init__(self, columns: Sequence[Column[T]], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.columns = tuple(columns)
+        self.records: tuple[T, ...] = ()
+        self._words: list[tuple[str, ...]] = []
+        self._lines: list[str] = []
+
+    def replace(self, records: Sequence[T]) -> None:
+        """Show these records."""
+        self.beginResetModel()
+        self.records = tuple(records)
+        self._words = [tuple(column.text(record) for column in self.columns) for record in self.records]
+        self._lines = [" ".join(words).casefold() for words in self._words]
+        self.endResetModel()
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own signature; an invalid index is a constant
+        """How many records there are."""
+        return 0 if parent.isValid() else len(self.records)
+
+    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - as above
+        """How many columns there are."""
+        return 0 if parent.isValid() else len(self.columns)
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """A cell's words, sort key, alignment or tooltip."""
+        row, column = index.row(), self.columns[index.column()]
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self._words[row][index.column()]
+        if role == _SORT:
+            return column.key(self.records[row]) if column.key else self._words[row][index.column()].casefold()
+        if role == _WORDS:
+            return self._lines[row]
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return _flush(column)
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return column.mark(self.records[row]) if column.mark else self._words[row][index.column()]
+        return None
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """A column's title, help and alignment."""
+        if orientation == Qt.Orientation.Vertical:
+            return None
+        column = self.columns[section]
+        if role == Qt.ItemDataRole.DisplayRole:
+            return column.title
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return column.help or None
+        return _flush(column) if role == Qt.ItemDataRole.TextAlignmentRole else None
+
+
+class _WordsFilter(QSortFilterProxyModel):
+    """Keeps the rows that contain every typed word, in any column and any case."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._wanted: tuple[str, ...] = ()
+        self.setSortRole(_SORT)
+
+    def set_words(self, text: str) -> None:
+        self.beginFilterChange()
+        self._wanted = tuple(text.casefold().split())
+        self.endFilterChange(QSortFilterProxyModel.Direction.Rows)
+
+    def filterAcceptsRow(self, source_row: int, source_parent: Index) -> bool:
+        line: str = self.sourceModel().index(source_row, 0, source_parent).data(_WORDS)
+        return all(word in line for word in self._wanted)
+
+
+class RecordTable(QTableView, Generic[T]):
+    """A table of records: sorted by clicking headers, filtered by words, opened by double click or Enter.
+
+    Args:
+        name: What the table lists, for screen readers.
+        columns: The columns.
+        parent: The parent widget.
+    """
+
+    opened = Signal(object)
+    chosen = Signal(object)
+
+    def __init__(self, name: str, columns: Sequence[Column[T]], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._records: RecordModel[T] = RecordModel(columns, self)
+        self._shown = _WordsFilter(self)
+        self._shown.setSourceModel(self._records)
+        self.setModel(self._shown)
+        self.setAccessibleName(name)
+        self.setSortingEnabled(True)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setShowGrid(False)
+        self.setAlternatingRowColors(True)
+        self.setWordWrap(False)
+        self.setTabKeyNavigation(False)
+        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.verticalHeader().hide()
+        self.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 10)
+        header = self.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setStretchLastSection(True)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        self.doubleClicked.connect(self._open)
+
+    def show_records(self, records: Sequence[T], *, same: Callable[[T], Any] | None = None) -> None:
+        """Show these records; with `same` (a record's identity), the chosen record stays chosen."""
+        before = self.current()
+        self._records.replace(records)
+        if same is not None and before is not None:
+            self.choose(lambda record: same(record) == same(before))
+
+    def fit_columns(self) -> None:
+        """Make the columns as wide as their words, within reason."""
+        self.resizeColumnsToContents()
+        for column in range(len(self._records.columns)):
+            self.setColumnWidth(column, min(self.columnWidth(column) + 12, 260))
+
+    def filter(self, text: str) -> None:
+        """Keep only the records that contain all the words of `text`."""
+        self._shown.set_words(text)
+
+    def shown(self) -> tuple[T, ...]:
+        """The records now shown, in their order on screen."""
+        return tuple(self._record(self._shown.index(row, 0)) for row in range(self._shown.rowCount()))
+
+    def records(self) -> tuple[T, ...]:
+        """All records, filtered or not."""
+        return self._records.records
+
+    def current(self) -> T | None:
+        """The chosen record."""
+        index = self.currentIndex()
+        return self._record(index) if index.isValid() else None
+
+    def choose(self, wanted: Callable[[T], bool]) -> bool:
+        """Choose the first shown record that is wanted; whether there is one."""
+        for row in range(self._shown.rowCount()):
+            if wanted(self._record(self._shown.index(row, 0))):
+                self.setCurrentIndex(self._shown.index(row, 0))
+                return True
+        return False
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Enter opens the chosen record; the other keys do what they do in any table."""
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.currentIndex().isValid():
+            self._open(self.currentIndex())
+        else:
+            super().keyPressEvent(event)
+
+    def currentChanged(self, current: Index, previous: Index) -> None:
+        """Say which record was chosen."""
+        super().currentChanged(current, previous)
+        if current.isValid() and current.row() != previous.row():
+            self.chosen.emit(self._record(current))
+
+    def _record(self, index: Index) -> T:
+        return self._records.records[self._shown.mapToSource(index).row()]
+
+    def _open(self, index: Index) -> None:
+        self.opened.emit(self._record(index))
+
+
+def _flush(column: Column[Any]) -> Qt.AlignmentFlag:
+    side = Qt.AlignmentFlag.AlignRight if column.number else Qt.AlignmentFlag.AlignLeft
+    return side | Qt.AlignmentFlag.AlignVCenter

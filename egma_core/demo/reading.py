@@ -1,0 +1,136 @@
+"""Simulated readers at work: scripts played to a simulated eye tracker, recorded by the recorder that people use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from egma_core.gaze.viewport import Viewport
+from egma_core.geometry import Rect, Screen, Transform
+from egma_core.recording.clock import SimulatedClock
+from egma_core.recording.recorder import Recorder
+from egma_core.store.store import Store
+from egma_core.store.values import CaptureSessionRecord, SpokenSentence
+from egma_core.synthetic.anatomy import SIDE
+from egma_core.synthetic.films import Phantom
+from egma_core.synthetic.phrases import ReaderName
+from egma_core.synthetic.reader import Script, read_film
+from egma_core.trackers.scanpath import GazeTarget
+from egma_core.trackers.simulated import SimulatedTracker
+
+SCREEN = Screen(width_px=1920, height_px=1080, width_mm=531.0, height_mm=299.0, distance_mm=650.0)
+REGION = Rect(360.0, 40.0, 1560.0, 1040.0)
+"""Where the film is shown: the middle of the screen, panels left and right of it."""
+
+ZOOM_SHARE = 0.25
+ZOOM = 1.2
+PAUSE_S = 1.0
+
+
+@dataclass(frozen=True)
+class Task:
+    """One film to be read by one simulated reader.
+
+    Attributes:
+        phantom: What the film shows.
+        instance_uid: SOP Instance UID of the film in the library.
+        study_id: Its study.
+        reader: Who reads it.
+    """
+
+    phantom: Phantom
+    instance_uid: str
+    study_id: int
+    reader: ReaderName
+
+
+def read_films(store: Store, tasks: Sequence[Task], *, rate_hz: float, seed: int, version: str, progress: Callable[[int, int], None]) -> None:
+    """Let simulated readers read films, on a simulated clock, through the recorder's own chunks and commits.
+
+    Films that have a complete reading are left out; a reading that an earlier run broke off is marked as aborted.
+
+    Args:
+        store: The library.
+        tasks: What is to be read.
+        rate_hz: Samples per second of the simulated tracker.
+        seed: Seed of eyes and scripts.
+        version: The program's version, kept with the sitting.
+        progress: Called with films read and films in all.
+
+    Raises:
+        StoreError: The library cannot be written.
+    """
+    for broken in store.readings(states=("recording",)):
+        store.end_reading(broken.id, "aborted", broken.started_ns, "the demo was stopped")
+    read = {reading.study.study_id for reading in store.readings(states=("complete",))}
+    done = len(read)
+    for reader in sorted({task.reader for task in tasks}):
+        todo = [task for task in tasks if task.reader == reader and task.study_id not in read]
+        if not todo:
+            continue
+        clock = SimulatedClock()
+        tracker = SimulatedTracker(clock.now_ns, SCREEN, rate_hz=rate_hz, seed=seed + ord(reader))
+        reader_id = store.add_reader(f"Simulated reader {reader}").id
+        assert reader_id is not None
+        sitting = CaptureSessionRecord(reader_id, SCREEN, tracker.description, clock.now_ns(), clock.utc(), version)
+        session_id = store.begin_session(sitting).id
+        assert session_id is not None
+        recorder = Recorder(store, clock, tracker)
+        for task in todo:
+            _read_one(recorder, clock, tracker, session_id, task, seed)
+            done += 1
+            progress(done, len(tasks))
+        tracker.close()
+
+
+def _read_one(recorder: Recorder, clock: SimulatedClock, tracker: SimulatedTracker, session_id: int, task: Task, seed: int) -> None:
+    script = read_film(task.phantom, task.reader, seed=seed)
+    clock.wait_until(clock.now_ns() + round(PAUSE_S * 1e9))
+    start_ns = clock.now_ns()
+    viewports = _viewports(task, script, start_ns, seed)
+    tracker.look_at(_targets(script, viewports, start_ns))
+    recorder.begin(session_id, task.study_id)
+    happenings = [(v.host_ns, v) for v in viewports] + [(s.offset_ns, s) for s in _sentences(script, start_ns)]
+    for host_ns, what in sorted(happenings, key=lambda pair: pair[0]):
+        recorder.run(host_ns)
+        if isinstance(what, Viewport):
+            recorder.show(what)
+        else:
+            recorder.say(what)
+    recorder.run(start_ns + round(script.duration_s * 1e9))
+    recorder.end("complete")
+
+
+def _sentences(script: Script, start_ns: int) -> list[SpokenSentence]:
+    spoken = [statement.sentence for statement in script.statements]
+    return [SpokenSentence(s.text, start_ns + round(s.onset_s * 1e9), start_ns + round(s.offset_s * 1e9), s.origin) for s in spoken]
+
+
+def _viewports(task: Task, script: Script, start_ns: int, seed: int) -> list[Viewport]:
+    """The film fitted to its region from the start; some readers zoom in later, about the film's middle."""
+    fit = min(REGION.width, REGION.height) / SIDE
+    zooms = [(start_ns, 1.0)]
+    rng = np.random.default_rng((task.phantom.seed, seed, 7))
+    if rng.random() < ZOOM_SHARE:
+        zooms.append((start_ns + round(rng.uniform(0.3, 0.7) * script.duration_s * 1e9), ZOOM))
+    shown: list[Viewport] = []
+    for host_ns, zoom in zooms:
+        scale = fit * zoom
+        dx = (REGION.left + REGION.right - SIDE * scale) / 2
+        dy = (REGION.top + REGION.bottom - SIDE * scale) / 2
+        shown.append(Viewport(host_ns, task.instance_uid, 1, Transform.scaling("image", "screen", scale, scale, dx, dy), REGION))
+    return shown
+
+
+def _targets(script: Script, viewports: Sequence[Viewport], start_ns: int) -> list[GazeTarget]:
+    """The script's looks as display fractions, through the viewport that is shown when each begins."""
+    screen_to_display = SCREEN.display_to_screen().inverse()
+    targets: list[GazeTarget] = []
+    for look in script.looks:
+        onset_ns = start_ns + round(look.onset_s * 1e9)
+        shown = [v for v in viewports if v.host_ns <= onset_ns][-1]
+        x, y = shown.image_to_screen.then(screen_to_display).apply((look.x_px, look.y_px)).tolist()
+        targets.append(GazeTarget(onset_ns, start_ns + round(look.offset_s * 1e9), x, y))
+    return targets

@@ -1,0 +1,143 @@
+"""`Egma`: an image encoder and a sentence encoder that share one space, and the temperature between them."""
+
+from __future__ import annotations
+
+import importlib
+import math
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from egma_core.errors import ConfigError, MissingExtraError
+from egma_core.model.config import ModelConfig, TextConfig, VisionConfig
+from egma_core.model.encoders import TextEncoder, VisionEncoder
+from egma_core.model.tiny import TinyText, TinyVision
+from egma_core.model.tokens import TokenBatch, Tokenizer
+
+FIRST_SCALE = 1 / 0.07
+LARGEST_SCALE = 100.0
+
+
+@dataclass(frozen=True)
+class ImageEmbedding:
+    """B films in the shared space, at unit length.
+
+    Attributes:
+        patches: (B, N, d) embeddings of the cells, row by row.
+        pooled: (B, d) embeddings of the whole films.
+        rows: Cells down.
+        columns: Cells across; N = rows * columns.
+    """
+
+    patches: Tensor
+    pooled: Tensor
+    rows: int
+    columns: int
+
+
+Backbone = dict[str, Any] | None
+"""A pretrained encoder's own configuration; None for an encoder of our own."""
+
+
+class Egma(nn.Module):
+    """Films and sentences as points of one space.
+
+    Attributes:
+        config: What it was built from.
+        tokenizer: Its way of reading sentences.
+        grid: (rows, columns) of the patches of a picture of `config.vision.size_px`, as the image encoder gives them.
+        log_scale: theta, the logarithm of the inverse temperature; learnable.
+    """
+
+    def __init__(self, config: ModelConfig, tokenizer: Tokenizer, backbones: tuple[Backbone, Backbone] = (None, None)) -> None:
+        """Build it; weights are fresh, or come from the configured pretrained backbones.
+
+        Args:
+            config: The encoders and the space they share.
+            tokenizer: Tokenizer of the text encoder.
+            backbones: The pretrained image and text models' own configurations when their weights will be loaded from
+                a checkpoint, so that their source is not needed again.
+
+        Raises:
+            ConfigError: A backbone is not at hand, or the size of the pictures does not suit it.
+            MissingExtraError: A backbone needs transformers, and that is not installed.
+        """
+        super().__init__()
+        self.config = config
+        self.tokenizer = tokenizer
+        self.vision = _vision(config.vision, backbones[0])
+        self.text = _text(config.text, tokenizer, backbones[1])
+        self.vision_projection = nn.Linear(self.vision.width, config.embed_dim, bias=False)
+        self.text_projection = nn.Linear(self.text.width, config.embed_dim, bias=False)
+        self.log_scale = nn.Parameter(torch.tensor(math.log(FIRST_SCALE)))
+        self.grid = self._grid()
+
+    @property
+    def backbones(self) -> tuple[Backbone, Backbone]:
+        """The pretrained image and text models' own configurations; None for an encoder of our own."""
+        return self.vision.backbone, self.text.backbone
+
+    @property
+    def scale(self) -> Tensor:
+        """The inverse temperature t = exp(theta), as a 0-d tensor."""
+        return self.log_scale.exp()
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.log_scale.device
+
+    @torch.no_grad()
+    def clamp_scale(self) -> None:
+        """Bring t back into 1..100; call it after each optimiser step."""
+        self.log_scale.clamp_(0.0, math.log(LARGEST_SCALE))
+
+    def encode_images(self, pixels: Tensor) -> ImageEmbedding:
+        """Embed normalised pictures.
+
+        Args:
+            pixels: (B, 1, S, S) normalised tones.
+
+        Raises:
+            ConfigError: The pictures have another shape, or a side that the encoder does not take.
+        """
+        if pixels.ndim != 4 or pixels.shape[1] != 1 or pixels.shape[2] != pixels.shape[3]:
+            raise ConfigError(f"Pictures of shape {tuple(pixels.shape)} cannot be encoded.", "Pass (films, 1, side, side).")
+        features = self.vision(pixels)
+        patches = functional.normalize(self.vision_projection(features.patches), dim=-1)
+        pooled = functional.normalize(self.vision_projection(features.pooled), dim=-1)
+        return ImageEmbedding(patches, pooled, features.rows, features.columns)
+
+    def encode_sentences(self, tokens: TokenBatch) -> Tensor:
+        """Embed S tokenised sentences as (S, d), at unit length."""
+        return functional.normalize(self.text_projection(self.text(tokens)), dim=-1)
+
+    @torch.no_grad()
+    def _grid(self) -> tuple[int, int]:
+        self.eval()
+        side = self.config.vision.size_px
+        features = self.vision(torch.zeros(1, 1, side, side))
+        self.train()
+        return features.rows, features.columns
+
+
+def _vision(config: VisionConfig, backbone: Backbone) -> VisionEncoder:
+    return TinyVision(config) if config.kind == "tiny" else _pretrained().PretrainedVision(config, backbone)
+
+
+def _text(config: TextConfig, tokenizer: Tokenizer, backbone: Backbone) -> TextEncoder:
+    if config.kind == "tiny":
+        return TinyText(config, tokenizer.size)
+    return _pretrained().PretrainedText(config, tokenizer.size, backbone)
+
+
+def _pretrained() -> ModuleType:
+    """The module of pretrained encoders, imported only when one is asked for: transformers takes seconds to import."""
+    try:
+        return importlib.import_module("egma_core.model.pretrained")
+    except ImportError as error:
+        raise MissingExtraError("A pretrained encoder", "train") from error

@@ -1,0 +1,117 @@
+"""Sealed folders: written beside their place, hashed file by file, then moved there in one step; checked before anything is read.
+
+A folder that is there is therefore whole, and one that was cut off, altered or put together by somebody else is refused.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from uuid import uuid4
+
+from egma_core.errors import CheckpointError
+
+SEAL = "MANIFEST.sha256"
+
+
+def write_sealed(folder: Path, write: Callable[[Path], None]) -> None:
+    """Let `write` fill a new folder, then seal it and put it in place; an older sealed folder of that name is replaced.
+
+    Args:
+        folder: Where it shall be.
+        write: Writes files into the empty folder that it is given.
+
+    Raises:
+        CheckpointError: Something that is not a sealed folder is in the way, or the disk refuses.
+    """
+    if folder.exists() and not (folder / SEAL).is_file():
+        raise CheckpointError(
+            f"{folder.name} exists and is no checkpoint, so it is not replaced.", "Choose another place, or move it away."
+        )
+    unfinished = folder.with_name(f".{folder.name}.{uuid4().hex}.unfinished")
+    try:
+        unfinished.mkdir(parents=True)
+        write(unfinished)
+        _seal(unfinished)
+        _put_in_place(unfinished, folder)
+    except OSError as error:
+        raise CheckpointError(
+            f"The checkpoint {folder.name} could not be written ({error.strerror}).", "Look at the disk's free space and rights."
+        ) from error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def check_seal(folder: Path) -> None:
+    """Compare every file of a sealed folder with its hash; files added later are left alone.
+
+    Raises:
+        CheckpointError: The folder is missing, not sealed, or a file of it is missing or altered.
+    """
+    if not folder.is_dir():
+        raise CheckpointError(f"There is no checkpoint folder {folder}.", "Check the path.")
+    try:
+        lines = (folder / SEAL).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CheckpointError(
+            f"{folder.name} is no checkpoint: it has no readable {SEAL}.", "Choose a folder such as step_000100 of a run."
+        ) from error
+    for line in lines:
+        digest, _, name = line.partition("  ")
+        path = folder / name
+        if not name or path.parent != folder or not path.is_file():
+            raise CheckpointError(
+                f"The checkpoint {folder.name} is not whole: {name or 'a file'} is missing.",
+                "Use another checkpoint, or copy this one again.",
+            )
+        if _digest(path) != digest:
+            raise CheckpointError(
+                f"The checkpoint {folder.name} is damaged: {name} is not as it was written.",
+                "Use another checkpoint, or copy this one again.",
+            )
+
+
+def _seal(folder: Path) -> None:
+    lines = [f"{_digest(path)}  {path.name}\n" for path in sorted(folder.iterdir())]
+    (folder / SEAL).write_text("".join(lines), encoding="utf-8", newline="\n")
+    for path in folder.iterdir():
+        with path.open("rb+") as file:
+            os.fsync(file.fileno())
+    _sync_folder(folder)
+
+
+def _put_in_place(unfinished: Path, folder: Path) -> None:
+    older = folder.with_name(f".{folder.name}.{uuid4().hex}.replaced")
+    if folder.exists():
+        # No system replaces a folder that holds files in one step; the new one is whole and safe before the old one goes.
+        folder.replace(older)
+    try:
+        unfinished.replace(folder)
+    except OSError:
+        with contextlib.suppress(FileNotFoundError):
+            older.replace(folder)
+        raise
+    _sync_folder(folder.parent)
+    shutil.rmtree(older, ignore_errors=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "posix":
+        # Windows has no way to flush a folder, and its file systems log renames themselves.
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,284 @@
+"""Opening the database under a library, and telling in words what it refuses.
+
+Every process opens SQLite through `_connect`: with the SQLite that sqlcipher3 bundles where there is a wheel, else with
+Python's own, which may be old enough to have the WAL-reset race (SQLite 3.7.0 to 3.51.2).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import sqlite3
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.pool import QueuePool
+
+from egma_core.errors import MissingExtraError, StoreError
+
+APPLICATION_ID = 0x47415A45
+"""`GAZE` at byte 68 of the file: says that an SQLite file is a library."""
+
+_SUFFIXES = (".sqlite", ".sqlite3", ".db")
+_HEADER = b"SQLite format 3\x00"
+_BUSY_MS = 5000
+
+_WORDS = (
+    (("disk is full", "disk full"), "The library {0} cannot grow: the disk is full.", "Free some space, then try again."),
+    (("locked", "busy"), "The library {0} is held by another program.", "Close that program, or try again in a moment."),
+    (("not a database",), "The file {0} is not a library.", "Choose another file, or restore a backup copy."),
+    (("malformed", "corrupt"), "The library {0} is damaged.", "Restore a backup copy, or run 'egma doctor' on it."),
+    (("readonly", "read-only"), "The library {0} is open for reading only.", "Open it for writing, and check the file's permissions."),
+    (("unable to open",), "The library {0} cannot be opened.", "Check that its folder exists and may be written to."),
+    (("refused", "could not connect", "connection failed"), "The server of the library {0} does not answer.", "Check its address."),
+    (("raw rows are never updated",), "A recorded row of the library {0} was about to be changed.", "Raw rows are written once."),
+)
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a library is.
+
+    Attributes:
+        name: What people call it: the file, or the URL without its password.
+        path: The SQLite file, or None for a server.
+        url: The server's URL, or None for a file.
+        files: Folder of the library's films.
+    """
+
+    name: str
+    path: Path | None
+    url: URL | None
+    files: Path
+
+    @classmethod
+    def of(cls, location: str | Path) -> Address:
+        """Read a path or a SQLAlchemy URL.
+
+        Raises:
+            StoreError: The URL is malformed, of another kind of server, or lacks the folder for films.
+        """
+        if isinstance(location, Path) or "://" not in location:
+            return cls._of_file(Path(location))
+        try:
+            url = make_url(location)
+        except ArgumentError as error:
+            raise StoreError(
+                "The library's URL cannot be read.", "It looks like postgresql+psycopg://user@host/name?egma_files=FOLDER."
+            ) from error
+        kind = url.get_backend_name()
+        if kind == "sqlite" and url.database:
+            return cls._of_file(Path(url.database))
+        name = url.render_as_string(hide_password=True)
+        if kind != "postgresql":
+            raise StoreError(f"A library cannot be kept in {kind}.", "Use an SQLite file or a PostgreSQL server.")
+        files = url.query.get("egma_files")
+        if not isinstance(files, str):
+            raise StoreError(f"The URL {name} does not say where films are kept.", "Add ?egma_files=FOLDER to it.")
+        return cls(name, None, url.difference_update_query(["egma_files"]), Path(files).absolute())
+
+    @classmethod
+    def _of_file(cls, path: Path) -> Address:
+        path = path.expanduser().absolute()
+        name = path.stem if path.suffix.lower() in _SUFFIXES else path.name
+        return cls(str(path), path, None, path.with_name(f"{name}.files"))
+
+
+class Database:
+    """The engine of one library; safe to use from several threads."""
+
+    def __init__(self, address: Address, *, read_only: bool) -> None:
+        """Prepare to connect to `address`; nothing is opened yet."""
+        self.address = address
+        self.read_only = read_only
+        self._engine = _sqlite_engine(address.path, read_only) if address.path else _server_engine(address, read_only)
+        self._writer = self._engine.execution_options(egma_begin="BEGIN IMMEDIATE")
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+    @contextmanager
+    def read(self) -> Generator[Connection, None, None]:
+        """One consistent view of the library.
+
+        Raises:
+            StoreError: The library cannot be read.
+        """
+        with self.in_words(), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Generator[Connection, None, None]:
+        """One transaction: durable when this ends without an error, undone otherwise.
+
+        Raises:
+            StoreError: The library cannot be written.
+        """
+        if self.read_only:
+            raise StoreError(f"The library {self.address.name} is open for reading only.", "Open it for writing.")
+        with self.in_words(), self._writer.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def migration(self) -> Generator[Connection, None, None]:
+        """One transaction in which tables may be rebuilt; nobody else writes meanwhile.
+
+        Raises:
+            StoreError: The library cannot be written, or would end with rows that point nowhere.
+        """
+        with self.in_words(), self._writer.connect() as connection:
+            if self.address.path is None:
+                with connection.begin():
+                    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({APPLICATION_ID})")
+                    yield connection
+                return
+            driver: Any = connection.connection.driver_connection
+            driver.execute("PRAGMA foreign_keys=OFF")  # has no effect inside a transaction
+            try:
+                with connection.begin():
+                    yield connection
+                    if connection.exec_driver_sql("PRAGMA foreign_key_check").first() is not None:
+                        raise StoreError(
+                            f"The library {self.address.name} cannot be brought up to date: rows are missing.", "Nothing was changed."
+                        )
+            finally:
+                driver.execute("PRAGMA foreign_keys=ON")
+
+    def copy_to(self, target: Path) -> None:
+        """Write a consistent copy of the library's file, complete or not at all.
+
+        Raises:
+            StoreError: There is no room for it, or its folder cannot be written.
+        """
+        part = target.with_name(f"{target.name}.part")
+        part.unlink(missing_ok=True)
+        try:
+            with self.in_words(), self._engine.connect() as connection:
+                driver: Any = connection.connection.driver_connection
+                try:
+                    driver.execute("VACUUM INTO ?", (str(part),))  # not possible inside a transaction
+                except self._engine.dialect.loaded_dbapi.Error as error:
+                    raise StoreError(
+                        f"The library {self.address.name} cannot be copied to {target} ({error}).", "Free some space first."
+                    ) from error
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+
+    @contextmanager
+    def in_words(self) -> Generator[None, None, None]:
+        """Turn the database's errors into `StoreError`."""
+        try:
+            yield
+        except SQLAlchemyError as error:
+            raise self._explained(error) from error
+
+    def _explained(self, error: SQLAlchemyError) -> StoreError:
+        name = self.address.name
+        text = str(error.orig if isinstance(error, DBAPIError) else error)
+        for fragments, what, remedy in _WORDS:
+            if any(fragment in text.lower() for fragment in fragments):
+                return StoreError(what.format(name), remedy)
+        if isinstance(error, IntegrityError):
+            return StoreError(f"The library {name} refused a row that contradicts what it holds ({text}).", "Nothing was stored.")
+        return StoreError(f"The library {name} cannot be used: {text.splitlines()[0] if text else type(error).__name__}.", "")
+
+
+def _dbapi() -> Any:
+    try:
+        return importlib.import_module("sqlcipher3.dbapi2")
+    except ImportError:
+        return sqlite3
+
+
+def _sqlite_engine(path: Path, read_only: bool) -> Engine:
+    dbapi = _dbapi()
+
+    def connect() -> Any:
+        return _connect(dbapi, path, read_only)
+
+    engine = create_engine("sqlite://", creator=connect, module=dbapi, poolclass=QueuePool, pool_size=4, max_overflow=12)
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:  # pyright: ignore[reportUnusedFunction]  # called by the event
+        connection.exec_driver_sql(connection.get_execution_options().get("egma_begin", "BEGIN"))
+
+    return engine
+
+
+def _connect(dbapi: Any, path: Path, read_only: bool) -> Any:
+    connection = dbapi.connect(str(path), timeout=_BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
+    # Where SQLite has the race, nobody checkpoints while others write: the log is merged when the last connection closes.
+    checkpoint_pages = 0 if read_only or (3, 7, 0) <= dbapi.sqlite_version_info < (3, 51, 3) else 1000
+    if not read_only:
+        mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+        if mode != "wal":
+            raise StoreError(f"The library {path} lies where SQLite cannot share it between processes.", "Keep it on a local disk.")
+    pragmas = [
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        f"wal_autocheckpoint={checkpoint_pages}",
+        "journal_size_limit=67108864",
+        "temp_store=MEMORY",
+        "fullfsync=ON",  # macOS only; elsewhere without effect
+        "checkpoint_fullfsync=ON",
+        *(["query_only=ON"] if read_only else []),
+    ]
+    for pragma in pragmas:
+        connection.execute(f"PRAGMA {pragma}")
+    return connection
+
+
+def _server_engine(address: Address, read_only: bool) -> Engine:
+    assert address.url is not None
+    options = {"options": "-c default_transaction_read_only=on"} if read_only else {}
+    try:
+        return create_engine(address.url, connect_args=options, pool_pre_ping=True)
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("A library on a PostgreSQL server", "postgresql") from error
+    except NoSuchModuleError as error:
+        raise StoreError(f"The URL {address.name} names a driver that SQLAlchemy does not know.", "Use postgresql+psycopg://.") from error
+
+
+def check_file(path: Path) -> None:
+    """Refuse early, in words, what SQLite would refuse in its own, and leave every foreign file as it is.
+
+    Raises:
+        StoreError: The file is missing or of another kind.
+    """
+    if path.is_dir():
+        raise StoreError(f"{path} is a folder, not a library.", "Name a file, such as library.sqlite in it.")
+    if not path.exists():
+        raise StoreError(f"There is no library at {path}.", "Check the path, or make a library there first.")
+    try:
+        with path.open("rb") as file:
+            header = file.read(100)
+    except OSError as error:
+        raise StoreError(f"The library {path} cannot be read ({error.strerror}).", "Check the file's permissions.") from error
+    if header[:16] != _HEADER or header[68:72] != APPLICATION_ID.to_bytes(4, "big"):
+        raise StoreError(f"The file {path} is not a library.", "Choose another file, or restore a backup copy.")
+
+
+def make_file(path: Path) -> None:
+    """Make an SQLite file that says it is a library, if there is none or only an empty one.
+
+    Raises:
+        StoreError: Its folder is missing or cannot be written.
+    """
+    if not path.parent.is_dir():
+        raise StoreError(f"No library can be made at {path}: its folder does not exist.", "Make the folder first, or check the path.")
+    if path.is_dir() or (path.exists() and path.stat().st_size > 0):
+        return
+    dbapi = _dbapi()
+    try:
+        with contextlib.closing(dbapi.connect(str(path))) as connection:
+            # Before write-ahead logging is switched on, so that it stands in the file itself and not in its log.
+            connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+    except dbapi.Error as error:
+        raise StoreError(f"No library can be made at {path} ({error}).", "Check that its folder may be written to.") from error

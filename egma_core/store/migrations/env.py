@@ -1,0 +1,11 @@
+"""How alembic runs this library's migrations: on the connection, and in the transaction, of whoever asks."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from egma_core.store.tables import metadata
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=metadata, render_as_batch=True)
+with context.begin_transaction():
+    context.run_migrations()

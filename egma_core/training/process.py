@@ -1,0 +1,102 @@
+"""Training in a process of its own (`python -m egma_core.training.process`), or in the foreground until Ctrl+C.
+
+The child writes each event as a JSON line on stdout. `{"do": "stop"}` on stdin, or its end, stops training after the
+state is saved; nothing that happens here can take the window along.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from egma_core.child import Channel
+from egma_core.errors import ConfigError, EgmaError, MissingExtraError
+from egma_core.training.config import TrainingConfig, load_config
+from egma_core.training.run import RunFolder
+
+
+def run_training(config: TrainingConfig, manifest: Path, out: Path, emit: Callable[[dict[str, Any]], None]) -> str:
+    """Train in the foreground, from the main thread: the first Ctrl+C (or SIGTERM) stops after saving, the second at once.
+
+    Args:
+        config: Everything that decides the run.
+        manifest: The examples.
+        out: The run's folder; a run that it holds goes on.
+        emit: Takes each event (see `egma_core.training.loop.train`).
+
+    Returns:
+        `done` or `stopped`.
+
+    Raises:
+        EgmaError: Anything that keeps training from beginning or going on; it is logged among the run's events.
+    """
+    asked: list[int] = []
+
+    def ask(number: int, _frame: FrameType | None) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        return _train(config, manifest, out, emit, lambda: bool(asked))
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def main() -> int:
+    """The child process; returns its exit status: 0 when done or stopped, 1 after an error event."""
+    arguments = argparse.ArgumentParser(prog="egma_core.training.process")
+    for name in ("--manifest", "--config", "--out"):
+        arguments.add_argument(name, type=Path, required=True)
+    given = arguments.parse_args()
+    channel = Channel.standard()
+
+    def emit(event: dict[str, Any]) -> None:
+        channel.emit(**event)
+
+    stopping = False
+
+    def should_stop() -> bool:
+        nonlocal stopping
+        while (command := channel.receive(0)) is not None:
+            if command.do in ("stop", "quit"):
+                stopping = True
+            else:
+                channel.fail(ConfigError(f"Training cannot do '{command.do}'.", 'Send {"do": "stop"}.'))
+        return stopping or channel.ended
+
+    try:
+        _train(load_config(given.config), given.manifest, given.out, emit, should_stop)
+    except EgmaError as error:
+        channel.fail(error)
+        return 1
+    return 0
+
+
+def _train(
+    config: TrainingConfig, manifest: Path, out: Path, emit: Callable[[dict[str, Any]], None], should_stop: Callable[[], bool]
+) -> str:
+    try:
+        from egma_core.training.loop import train
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "egma_core":
+            raise
+        raise MissingExtraError("Training", "train") from error
+    try:
+        return train(config, manifest, out, emit=emit, should_stop=should_stop)
+    except EgmaError as error:
+        run = RunFolder(out)
+        if run.config.is_file():
+            run.log({"event": "error", "what": error.what, "remedy": error.remedy})
+        raise
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,228 @@
+"""Training: it learns, it can be interrupted anywhere without a trace, and it says why it cannot go on."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from egma_core.errors import CheckpointError, TrainingError
+from egma_core.examples.config import DataConfig
+from egma_core.examples.manifest import Manifest
+from egma_core.model.checkpoint import load_model, read_provenance
+from egma_core.model.config import LossConfig, ModelConfig, TextConfig, VisionConfig
+from egma_core.training import loop
+from egma_core.training.config import OptimConfig, TrainingConfig
+from egma_core.training.loop import train
+from egma_core.training.run import RunFolder
+
+TINY = TrainingConfig(
+    model=ModelConfig(VisionConfig(size_px=64, width=16), TextConfig(width=16, layers=1), embed_dim=16),
+    data=DataConfig(shift=0.05),
+    optim=OptimConfig(steps=8, batch_size=8, learning_rate=3e-3),
+    device="cpu",
+    threads=1,
+)
+
+
+def run(config: TrainingConfig, manifest: Path, out: Path, stop_after: int | None = None) -> list[dict[str, Any]]:
+    """Train, stopping after so many steps of this session; return the events."""
+    events: list[dict[str, Any]] = []
+
+    def should_stop() -> bool:
+        return stop_after is not None and sum(e["event"] == "step" for e in events) >= stop_after
+
+    train(config, manifest, out, emit=events.append, should_stop=should_stop)
+    return events
+
+
+def weights(out: Path) -> dict[str, torch.Tensor]:
+    folder = RunFolder(out).pointed("latest")
+    assert folder is not None
+    return {**load_file(folder / "model.safetensors"), **{f"o {k}": v for k, v in load_file(folder / "optimiser.safetensors").items()}}
+
+
+def assert_same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> None:
+    assert one.keys() == other.keys()
+    assert [name for name in one if not torch.equal(one[name], other[name])] == []
+
+
+@pytest.fixture(autouse=True)
+def _own_threads():
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def test_it_learns_to_name_and_to_point(tmp_path: Path, toy_manifest: Callable[..., Path]) -> None:
+    config = dataclasses.replace(TINY, optim=OptimConfig(steps=80, batch_size=16, learning_rate=5e-3), evaluate_every=40)
+    events = run(config, toy_manifest(32, 12), tmp_path / "run")
+    steps = [e for e in events if e["event"] == "step"]
+    assert [e["step"] for e in steps] == list(range(1, 81))
+    assert steps[-1]["loss"] < 0.7 * steps[0]["loss"]
+    final = [e for e in events if e["event"] == "evaluation"][-1]
+    assert final["pointing"] > 0.9 > 0.5 > final["pointing_chance"]
+    assert final["retrieval_mrr"] > 0.5
+
+
+def test_a_run_leaves_everything_behind_that_is_needed_to_trust_it(tmp_path: Path, toy_manifest: Callable[..., Path]) -> None:
+    manifest = toy_manifest()
+    config = dataclasses.replace(TINY, evaluate_every=2, keep=1)
+    events = run(config, manifest, tmp_path / "run")
+    folder = RunFolder(tmp_path / "run")
+    assert [e["event"] for e in events[:4]] == ["start", "step", "step", "evaluation"]
+    assert events[-1]["event"] == "done"
+    assert events[0]["examples"] == 16
+    assert [json.loads(line) for line in folder.events.read_text(encoding="utf-8").splitlines()] == events
+    step = next(e for e in events if e["event"] == "step")
+    expected = {
+        "step",
+        "steps",
+        "loss",
+        "fine_grained",
+        "gaze",
+        "mapping",
+        "global",
+        "learning_rate",
+        "temperature",
+        "examples_per_s",
+        "eta_s",
+    }
+    assert expected <= step.keys()
+    assert step["loss"] == pytest.approx(step["fine_grained"] + step["gaze"] + step["mapping"] + step["global"], rel=1e-5)
+    assert step["temperature"] == pytest.approx(0.07, rel=0.01)
+
+    latest, best = folder.pointed("latest"), folder.pointed("best")
+    assert latest == folder.checkpoint(8)
+    assert best is not None
+    evaluations = [e for e in events if e["event"] == "evaluation"]
+    assert best == folder.checkpoint(max(evaluations, key=lambda e: e["retrieval_mrr"])["step"])
+    assert {path for path in folder.checkpoints.iterdir()} == {latest, best}
+    assert load_model(best).grid == (4, 4)
+    provenance = read_provenance(best)
+    assert provenance["manifest"] == Manifest.load(manifest).hash
+    assert provenance["config"]["optim"]["steps"] == 8
+    metrics = json.loads(folder.metrics.read_text(encoding="utf-8"))
+    assert metrics["best"]["step"] == provenance["step"]
+    assert metrics["validation"]["retrieval_mrr"] == evaluations[-1]["retrieval_mrr"]
+    assert metrics["steps"] == 8
+
+
+@pytest.mark.parametrize("stop_after", [1, 4, 5])
+def test_an_interrupted_run_ends_at_the_very_weights_of_an_uninterrupted_one(
+    tmp_path: Path, toy_manifest: Callable[..., Path], stop_after: int
+) -> None:
+    """Passes have three batches, so the run is cut at the start of a pass, inside one, and at a checkpoint's step."""
+    manifest = toy_manifest(18, 6)
+    whole = run(TINY, manifest, tmp_path / "whole")
+    first = run(TINY, manifest, tmp_path / "cut", stop_after)
+    assert first[-1]["event"] == "stopped"
+    assert first[-1]["step"] == stop_after
+    rest = run(TINY, manifest, tmp_path / "cut")
+    assert rest[0]["step"] == stop_after
+    assert_same(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
+    losses = [[e["loss"] for e in events if e["event"] == "step"] for events in (whole, first + rest)]
+    assert losses[0] == losses[1]
+    assert RunFolder(tmp_path / "whole").pointed("best") is not None
+    metrics = [json.loads(RunFolder(tmp_path / name).metrics.read_text(encoding="utf-8")) for name in ("whole", "cut")]
+    assert metrics[0]["best"] == metrics[1]["best"]
+
+
+def test_a_run_that_died_goes_on_from_its_latest_checkpoint(tmp_path: Path, toy_manifest: Callable[..., Path]) -> None:
+    manifest = toy_manifest(16, 6)
+    run(TINY, manifest, tmp_path / "whole")
+
+    class Died(Exception):
+        pass
+
+    def emit(event: dict[str, Any]) -> None:
+        if event["event"] == "step" and event["step"] == 5:
+            raise Died
+
+    with pytest.raises(Died):
+        train(TINY, manifest, tmp_path / "dead", emit=emit, should_stop=lambda: False)
+    rest = run(TINY, manifest, tmp_path / "dead")
+    assert rest[0]["step"] == 4
+    assert_same(weights(tmp_path / "whole"), weights(tmp_path / "dead"))
+
+
+def test_a_finished_run_is_done_at_once(tmp_path: Path, toy_manifest: Callable[..., Path]) -> None:
+    manifest = toy_manifest(8, 0)
+    run(TINY, manifest, tmp_path / "run")
+    before = weights(tmp_path / "run")
+    again = run(TINY, manifest, tmp_path / "run")
+    assert [e["event"] for e in again] == ["start", "done"]
+    assert_same(before, weights(tmp_path / "run"))
+
+
+def test_without_a_validation_split_the_best_is_the_latest(tmp_path: Path, toy_manifest: Callable[..., Path]) -> None:
+    events = run(TINY, toy_manifest(8, 0), tmp_path / "run")
+    folder = RunFolder(tmp_path / "run")
+    assert folder.pointed("best") == folder.pointed("latest") == folder.checkpoint(8)
+    assert next(e for e in events if e["event"] == "evaluation").keys() == {"event", "step", "best"}
+
+
+def test_seeds_decide_the_run(tmp_path: Path, toy_manifest: Callable[..., Path]) -> None:
+    manifest = toy_manifest(8, 0)
+    config = dataclasses.replace(TINY, optim=dataclasses.replace(TINY.optim, steps=2))
+    runs = [run(dataclasses.replace(config, seed=seed), manifest, tmp_path / str(i)) for i, seed in enumerate((0, 0, 1))]
+    losses = [[e["loss"] for e in events if e["event"] == "step"] for events in runs]
+    assert losses[0] == losses[1] != losses[2]
+
+
+def test_training_without_gaze_has_no_gaze_loss(tmp_path: Path, toy_manifest: Callable[..., Path]) -> None:
+    config = dataclasses.replace(TINY, loss=LossConfig(mapping_weight=0.0), optim=dataclasses.replace(TINY.optim, steps=2))
+    events = run(config, toy_manifest(8, 4, gaze=False), tmp_path / "run")
+    assert all(e["gaze"] == e["mapping"] == 0.0 for e in events if e["event"] == "step")
+    assert "pointing" not in next(e for e in events if e["event"] == "evaluation")
+
+
+def test_a_loss_that_is_no_number_stops_with_a_remedy_before_it_reaches_the_weights(
+    tmp_path: Path, toy_manifest: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = itertools.count()
+    terms_of = loop.loss_terms
+
+    def poisoned(*arguments: Any) -> dict[str, torch.Tensor]:
+        terms = terms_of(*arguments)
+        if next(calls) == 3:
+            terms["loss"] = terms["loss"] * math.nan
+        return terms
+
+    monkeypatch.setattr(loop, "loss_terms", poisoned)
+    config = dataclasses.replace(TINY, checkpoint_every=1)
+    with pytest.raises(TrainingError, match=r"After 3 steps the loss .* Lower the learning rate"):
+        run(config, toy_manifest(8, 0), tmp_path / "run")
+    assert all(bool(torch.isfinite(value.float()).all()) for value in weights(tmp_path / "run").values())
+    assert RunFolder(tmp_path / "run").pointed("latest") == RunFolder(tmp_path / "run").checkpoint(3)
+
+
+def test_too_little_to_train_on_is_refused(tmp_path: Path, toy_manifest: Callable[..., Path]) -> None:
+    with pytest.raises(TrainingError, match="1 examples to train on"):
+        run(TINY, toy_manifest(1, 4), tmp_path / "run")
+
+
+def test_a_damaged_or_model_only_checkpoint_is_not_gone_on_from(tmp_path: Path, toy_manifest: Callable[..., Path]) -> None:
+    manifest = toy_manifest(8, 0)
+    run(TINY, manifest, tmp_path / "run", stop_after=2)
+    folder = RunFolder(tmp_path / "run").pointed("latest")
+    assert folder is not None
+    data = bytearray((folder / "optimiser.safetensors").read_bytes())
+    data[-1] ^= 1
+    (folder / "optimiser.safetensors").write_bytes(data)
+    with pytest.raises(CheckpointError, match=r"damaged: optimiser\.safetensors"):
+        run(TINY, manifest, tmp_path / "run")
+    seal = folder / "MANIFEST.sha256"
+    kept = [line for line in seal.read_text(encoding="utf-8").splitlines() if "optimiser" not in line]
+    seal.write_text("\n".join(kept) + "\n", encoding="utf-8")
+    (folder / "optimiser.safetensors").unlink()
+    with pytest.raises(CheckpointError, match="no state that training could go on from"):
+        run(TINY, manifest, tmp_path / "run")
