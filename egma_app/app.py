@@ -80,7 +80,8 @@ def dress(app: QApplication) -> None:
     app.setStyle("Fusion")
     app.setPalette(dark_palette())
     app.styleHints().setColorScheme(Qt.ColorScheme.Dark)
-    app.setStyleSheet(resource("theme", "window.qss").read_text(encoding="utf-8"))
+    sheet = resource("theme", "window.qss").read_text(encoding="utf-8")
+    app.setStyleSheet(sheet.replace("@icons", resource("icons").as_posix()))
     app.setWindowIcon(actions.icon("egma"))
 
 

@@ -6,6 +6,7 @@ import platform
 from functools import partial
 from importlib import import_module, metadata
 from pathlib import Path
+from typing import Literal
 
 from PySide6.QtCore import QSize, Qt, QUrl
 from PySide6.QtGui import QAction, QActionGroup, QCloseEvent, QDesktopServices
@@ -150,7 +151,7 @@ class MainWindow(QMainWindow):
     def _may_leave(self) -> bool:
         return all(workspace.may_close() for workspace in self._workspaces.values())
 
-    def _import(self, kind: str) -> None:
+    def _import(self, kind: Literal["dicom", "images"]) -> None:
         from egma_app.capture.importing import ImportDialog
 
         if self.library is None:

@@ -4,19 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QPalette
-from PySide6.QtWidgets import (
-    QDialog,
-    QDialogButtonBox,
-    QLabel,
-    QLineEdit,
-    QListWidget,
-    QListWidgetItem,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QLabel, QListWidget, QListWidgetItem, QPushButton, QVBoxLayout, QWidget
 
 from egma_app.capture.quality_bar import QualityBar
 from egma_app.capture.session import CaptureSession, clock_text
@@ -57,10 +47,10 @@ class ReadingPanel(QWidget):
         column.addWidget(_button(actions_by_id["capture.session"]))
         self.refresh()
 
-    def refresh(self) -> None:
-        """Show the session as it is now."""
+    def refresh(self, *, finished: bool = False) -> None:
+        """Show the session as it is now; `finished` if the chosen study's reading has just ended."""
         session = self._session
-        main = "capture.sign_off" if session.state in ("reading", "ending") else "capture.start"
+        main = "capture.sign_off" if session.state in ("reading", "ending") else "capture.next" if finished else "capture.start"
         for name, button in self._buttons.items():
             role = "main" if name == main else ""
             if button.property("role") != role:
@@ -84,43 +74,6 @@ class ReadingPanel(QWidget):
                 f"{screen.width_mm:g} × {screen.height_mm:g} mm at {screen.distance_mm:g} mm"
             )
         self.quality.refresh()
-
-
-class DiscardDialog(QDialog):
-    """Asks why a reading is thrown away.
-
-    Attributes:
-        decided: Emitted with the reason.
-    """
-
-    decided = Signal(str)
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        """Ask."""
-        super().__init__(parent)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle("Discard this reading")
-        self.reason = QLineEdit()
-        self.reason.setPlaceholderText("Interrupted, wrong study, tracker lost the eyes, …")
-        self.reason.setMinimumWidth(380)
-        self.reason.setMaxLength(500)
-        buttons = QDialogButtonBox()
-        self._discard = buttons.addButton("Discard", QDialogButtonBox.ButtonRole.AcceptRole)
-        buttons.addButton("Go on reading", QDialogButtonBox.ButtonRole.RejectRole)
-        self._discard.setEnabled(False)
-        self.reason.textChanged.connect(lambda text: self._discard.setEnabled(bool(text.strip())))
-        buttons.accepted.connect(self.accept)
-        buttons.rejected.connect(self.reject)
-        column = QVBoxLayout(self)
-        column.addWidget(QLabel("What was recorded stays in the library, marked as discarded. Why?"))
-        column.addWidget(self.reason)
-        column.addWidget(buttons)
-
-    def accept(self) -> None:
-        """Go on with the reason, if there is one."""
-        if self.reason.text().strip():
-            super().accept()
-            self.decided.emit(self.reason.text().strip())
 
 
 def _button(action: QAction) -> QPushButton:

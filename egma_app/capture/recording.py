@@ -26,6 +26,7 @@ class Recording(QObject):
         changed: Emitted after whatever changes the session's state or sentences.
         measured: Emitted when the process has told how the recording does.
         wrote: Emitted with the `Changes` of what the process has written.
+        ended: Emitted with how a reading has ended: `complete` or `discarded`.
         recovered: Emitted with the number of interrupted readings that were recovered.
         complained: Emitted with the error that the process reports.
         lost: Emitted with (words, safe) when the process is gone without having been asked to go: why, and up to when an
@@ -36,6 +37,7 @@ class Recording(QObject):
     changed = Signal()
     measured = Signal()
     wrote = Signal(object)
+    ended = Signal(str)
     recovered = Signal(int)
     complained = Signal(object)
     lost = Signal(str, str)
@@ -97,10 +99,14 @@ class Recording(QObject):
         if kind == "progress":
             self.measured.emit()
             return
+        if kind == "ready":
+            self._view.announce()  # what is on the screen now opens the log
         if kind == "recovered":
             self.recovered.emit(len(event["readings"]))
         if kind in ("begun", "ended", "recovered"):
             self.wrote.emit(Changes(frozenset({"reading"}), event.get("reading_id")))
+        if kind == "ended":
+            self.ended.emit(str(event["state"]))
         if complaint is not None and self.session.state == "opening":
             self.close()
         self._after_change()

@@ -29,9 +29,11 @@ def in_reading_order(instances: Sequence[InstanceEntry]) -> list[InstanceEntry]:
 
 
 def films_text(study: StudyEntry) -> str:
-    """A study's films in a few letters: `CR PA, LL`."""
-    views = [film.view_position or "?" for film in in_reading_order(study.instances)]
-    return f"{study.modality} {', '.join(views)}".strip()
+    """A study's films in a few letters: `CR PA, LL`, or `CR ×2` where the views are not known."""
+    views = [film.view_position for film in in_reading_order(study.instances)]
+    if all(views):
+        return f"{study.modality} {', '.join(views)}".strip()
+    return f"{study.modality} ×{len(views)}".strip() if len(views) > 1 else study.modality or "film"
 
 
 def status_text(study: StudyEntry) -> str:

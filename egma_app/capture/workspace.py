@@ -6,14 +6,15 @@ from collections.abc import Callable
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QPalette, QShowEvent
-from PySide6.QtWidgets import QLabel, QMessageBox, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from egma_app import actions, jobs
+from egma_app.capture.dialogs import DiscardDialog, confirm_stop
 from egma_app.capture.films import StudyFilms
-from egma_app.capture.reading_panel import DiscardDialog, ReadingPanel
+from egma_app.capture.reading_panel import ReadingPanel
 from egma_app.capture.recording import Recording
 from egma_app.capture.sentence_line import SentenceLine
-from egma_app.capture.session import SaidSentence, Setup
+from egma_app.capture.session import SaidSentence, Setup, State
 from egma_app.capture.setup import SetupForm
 from egma_app.capture.worklist import Worklist
 from egma_app.messages import Banner, Message
@@ -50,6 +51,8 @@ class CaptureWorkspace(Workspace):
         """Show the worklist of a library."""
         super().__init__(settings, parent)
         self._form_wanted = False
+        self._finished = ""
+        self._shown_state: State = "closed"
         self.banner = Banner()
         self.worklist = Worklist()
         self.view = ImageView(settings.values)
@@ -109,6 +112,7 @@ class CaptureWorkspace(Workspace):
         if self.session.state == "closed":
             self.setup_form.reader.setFocus()
         elif study is not None and self.films.is_ready:
+            self._finished = ""
             self._try(lambda: self.session.begin(study.id))
 
     def sign_off(self) -> None:
@@ -125,7 +129,9 @@ class CaptureWorkspace(Workspace):
     def next_study(self) -> None:
         """Choose the next study that has not been read."""
         if not self.worklist.choose_next_unread():
+            self._finished = ""
             self.banner.show_message(Message("Every study of this list has been read."), kind="good")
+            self.refresh()
         self.view.setFocus()
 
     def open_session(self, setup: Setup) -> None:
@@ -138,27 +144,21 @@ class CaptureWorkspace(Workspace):
 
     def may_close(self) -> bool:
         """Ask while a reading is being recorded; otherwise, or if so decided, end the session."""
-        if self.session.state in ("beginning", "reading", "ending") and not self._confirm_stop():
+        if self.session.state in ("beginning", "reading", "ending") and not confirm_stop(self):
             return False
         self.recording.close()
         return True
 
-    def _confirm_stop(self) -> bool:
-        box = QMessageBox(QMessageBox.Icon.Question, "EGMA", "A reading is being recorded.", parent=self)
-        box.setInformativeText("If you stop now, what was recorded so far is kept and marked as aborted.")
-        go_on = box.addButton("Go on reading", QMessageBox.ButtonRole.RejectRole)
-        stop = box.addButton("Stop and close", QMessageBox.ButtonRole.AcceptRole)
-        box.setDefaultButton(go_on)
-        box.exec()
-        return box.clickedButton() is stop
-
     def _choose(self, study: StudyEntry | None) -> None:
         if self.session.state in ("closed", "ready"):
+            self._finished = ""
             self.films.load(study)
 
     def _write_or_start(self) -> None:
         if self.session.state == "reading":
             self.line.setFocus()
+        elif self._finished:
+            self.next_study()
         else:
             self.start()
 
@@ -174,6 +174,9 @@ class CaptureWorkspace(Workspace):
         self.refresh()
 
     # -- what the capture process says
+
+    def _on_ended(self, state: str) -> None:
+        self._finished = "Signed off." if state == "complete" else "Discarded."
 
     def _on_recovered(self, n: int) -> None:
         what = "An interrupted reading was recovered." if n == 1 else f"{n} interrupted readings were recovered."
@@ -198,10 +201,7 @@ class CaptureWorkspace(Workspace):
         self.view.set_curtain(bool(caption), caption)
         busy = session.state not in ("closed", "ready")
         self.worklist.setEnabled(not busy)
-        if self.line.isEnabled() != (session.state == "reading"):
-            self.line.forget()
-            self.line.setEnabled(session.state == "reading")
-            self.view.setFocus()
+        self.line.setEnabled(session.state == "reading")
         allowed = {
             "session": not busy and self.library is not None,
             "start": not busy and films.is_ready,
@@ -215,7 +215,12 @@ class CaptureWorkspace(Workspace):
         form_shown = session.state == "closed" or (self._form_wanted and session.state == "ready")
         self._side.setCurrentWidget(self.setup_form if form_shown else self.panel)
         self._say_view()
-        self.panel.refresh()
+        self.panel.refresh(finished=bool(self._finished))
+        if session.state != self._shown_state:
+            self._shown_state = session.state
+            self.line.forget()
+            if session.state in ("ready", "reading"):
+                self.view.setFocus()
 
     def _say_view(self) -> None:
         self._title.setText(self.films.caption())
@@ -229,6 +234,8 @@ class CaptureWorkspace(Workspace):
             return "No library is open." if self.library is None else "No study is chosen." if self.worklist.count else _NO_FILMS
         if not films.is_ready:
             return "Opening the films…"
+        if session.state == "ready" and self._finished:
+            return f"{self._finished}\n\nReturn: next study"
         return _CURTAINS.get(session.state, "")
 
     def _ask_for_setup(self) -> None:
@@ -264,6 +271,7 @@ class CaptureWorkspace(Workspace):
         self.recording.changed.connect(self.refresh)
         self.recording.measured.connect(self.panel.quality.refresh)
         self.recording.wrote.connect(self._on_wrote)
+        self.recording.ended.connect(self._on_ended)
         self.recording.recovered.connect(self._on_recovered)
         self.recording.complained.connect(self.banner.show_error)
         self.recording.lost.connect(self._on_lost)

@@ -94,9 +94,7 @@ class FilmsPanel(QWidget):
         """List the films of these studies; the chosen one stays chosen without being reported again."""
         first = not self.table.records()
         rows = [FilmRow(study, instance) for study in studies for instance in study.instances]
-        self.table.blockSignals(True)
         self.table.show_records(rows, same=lambda row: row.instance.instance_uid)
-        self.table.blockSignals(False)
         if first:
             self.table.fit_columns()
         self._filter(self.filter.text())

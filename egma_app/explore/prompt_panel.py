@@ -43,7 +43,9 @@ class PromptPanel(QWidget):
         self._tree = QTreeWidget(self)
         self._tree.setColumnCount(2)
         self._tree.setHeaderLabels(["Class and its sentences", "Score"])
-        self._tree.headerItem().setToolTip(1, "How well the whole film answers to the sentence: cosine similarity times the learned temperature")
+        self._tree.headerItem().setToolTip(
+            1, "How well the whole film answers to the sentence: cosine similarity times the learned temperature"
+        )
         self._tree.headerItem().setTextAlignment(1, Qt.AlignmentFlag.AlignRight)
         self._tree.header().setStretchLastSection(False)
         self._tree.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)

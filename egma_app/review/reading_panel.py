@@ -175,6 +175,7 @@ class ReadingPanel(QWidget):
             label.setForegroundRole(QPalette.ColorRole.PlaceholderText)
         self._facts.setWordWrap(True)
         self._hint.setWordWrap(True)
+        self.sentences.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
         self.sentences.setSortingEnabled(False)
         self.sentences.setWordWrap(True)
         self.sentences.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
@@ -186,20 +187,9 @@ class ReadingPanel(QWidget):
         head.addWidget(self._origin)
         head.addStretch(1)
         head.addWidget(self._films)
-        left, right = QWidget(self), QWidget(self)
-        film = QVBoxLayout(left)
-        film.setContentsMargins(0, 0, 0, 0)
-        film.addWidget(self.view, 1)
-        film.addWidget(self._status)
-        film.addWidget(self.controls)
-        words = QVBoxLayout(right)
-        words.setContentsMargins(0, 0, 0, 0)
-        words.addWidget(self.sentences, 1)
-        words.addWidget(self._hint)
-        words.addWidget(self._save)
         split = QSplitter(Qt.Orientation.Horizontal, self)
-        split.addWidget(left)
-        split.addWidget(right)
+        split.addWidget(_column(self, self.view, self._status, self.controls))
+        split.addWidget(_column(self, self.sentences, self._hint, self._save))
         split.setStretchFactor(0, 1)
         split.setSizes([760, 330])
         split.setChildrenCollapsible(False)
@@ -272,6 +262,17 @@ class ReadingPanel(QWidget):
     def _restyle(self) -> None:
         for name in (HEAT, PATH):
             self.view.set_opacity(name, self._opacity(name))
+
+
+def _column(parent: QWidget, tall: QWidget, *below: QWidget) -> QWidget:
+    """Widgets in a column of which the first takes the room."""
+    column = QWidget(parent)
+    layout = QVBoxLayout(column)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.addWidget(tall, 1)
+    for widget in below:
+        layout.addWidget(widget)
+    return column
 
 
 def _seconds(gaze_map: SentenceGazeMap | None) -> float:

@@ -10,7 +10,7 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QLabel, QLineEdit, QVBoxLayout, QWidget
 
 from egma_app.widgets.tables import Column, RecordTable
-from egma_app.widgets.words import count_text, date_text, duration_text, gaze_words, state_words, text_words
+from egma_app.widgets.words import count_text, date_text, duration_text, gaze_words, short_gaze_words, state_words, text_words
 from egma_core.store.values import ReadingEntry
 
 NS_PER_S = 1e9
@@ -36,7 +36,7 @@ class ReadingRow:
 
 
 def _gaze(row: ReadingRow) -> str:
-    return gaze_words(row.entry.gaze_origin)
+    return f"{gaze_words(row.entry.gaze_origin)} ({row.entry.tracker})"
 
 
 def _loss(row: ReadingRow) -> str:
@@ -45,11 +45,9 @@ def _loss(row: ReadingRow) -> str:
 
 COLUMNS: tuple[Column[ReadingRow], ...] = (
     Column("Study", lambda r: r.entry.study.patient, help="Pseudonym of the patient"),
-    Column("Reader", lambda r: r.entry.reader),
     Column("Date", lambda r: date_text(r.entry.started_utc), help="Start of the reading, in this computer's time zone"),
-    Column("Gaze", _gaze, help="Where the gaze came from", mark=lambda r: f"{_gaze(r)} ({r.entry.tracker})"),
+    Column("Gaze", lambda r: short_gaze_words(r.entry.gaze_origin), help="Where the gaze came from", mark=_gaze),
     Column("Loss", _loss, key=lambda r: -1.0 if r.data_loss is None else r.data_loss, help="Share of the time without gaze", number=True),
-    Column("Samples", lambda r: f"{r.entry.n_samples:,}", key=lambda r: r.entry.n_samples, help="Gaze samples stored", number=True),
     Column(
         "Sentences",
         lambda r: f"{r.entry.n_sentences}",
@@ -58,6 +56,8 @@ COLUMNS: tuple[Column[ReadingRow], ...] = (
         mark=lambda r: ", ".join(text_words(o) for o in r.entry.text_origins) or "no sentences",
     ),
     Column("Duration", lambda r: duration_text(r.duration_s), key=lambda r: r.duration_s, number=True),
+    Column("Reader", lambda r: r.entry.reader),
+    Column("Samples", lambda r: f"{r.entry.n_samples:,}", key=lambda r: r.entry.n_samples, help="Gaze samples stored", number=True),
     Column("State", lambda r: state_words(r.entry.state), mark=lambda r: r.entry.note or state_words(r.entry.state)),
 )
 
@@ -80,7 +80,7 @@ class ReadingsPanel(QWidget):
         self.filter.setClearButtonEnabled(True)
         self.filter.setAccessibleName("Filter the readings")
         self.table: RecordTable[ReadingRow] = RecordTable("Readings", COLUMNS, self)
-        self.table.sortByColumn(2, Qt.SortOrder.DescendingOrder)
+        self.table.sortByColumn(1, Qt.SortOrder.DescendingOrder)
         self._count = QLabel(self)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -100,9 +100,7 @@ class ReadingsPanel(QWidget):
         """List readings, with the data losses known so far by reading id."""
         first = not self._rows
         self._rows = tuple(ReadingRow(entry, losses.get(entry.id)) for entry in entries)
-        self.table.blockSignals(True)
         self.table.show_records(self._rows, same=lambda row: row.entry.id)
-        self.table.blockSignals(False)
         if first:
             self.table.fit_columns()
         self._filter(self.filter.text())

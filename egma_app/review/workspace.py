@@ -57,7 +57,7 @@ class ReviewWorkspace(Workspace):
         self._split = QSplitter(Qt.Orientation.Horizontal, self)
         self._split.addWidget(self.readings)
         self._split.addWidget(self._right)
-        self._split.setSizes([430, 1100])
+        self._split.setSizes([460, 1100])
         self._split.setStretchFactor(1, 1)
         self._split.setChildrenCollapsible(False)
         self._stack = QStackedWidget(self)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,9 @@ from PySide6.QtCore import QObject, Signal
 
 from egma_app.jobs import Child
 from egma_app.messages import Message
+
+MANIFEST, CONFIG = "manifest.json", "config.toml"
+"""Names of the two files in a run's folder of inputs."""
 
 GRACE_MS = 60_000
 """How long a run may take to save its work when the window closes."""
@@ -32,13 +36,20 @@ class TrainingRun(QObject):
     received = Signal(object)
     finished = Signal(str, object)
 
-    def __init__(self, folder: Path, manifest: Path, config: Path, parent: QObject) -> None:
-        """Describe the run; `start` starts it."""
+    def __init__(self, folder: Path, inputs: Path, parent: QObject) -> None:
+        """Describe the run; `start` starts it.
+
+        Args:
+            folder: Where the run lies.
+            inputs: A folder with its manifest and configuration, which is removed when the run has ended.
+            parent: The owner.
+        """
         super().__init__(parent)
         self.folder = folder
+        self._inputs = inputs
         self._outcome = ""
         self._trouble: Message | None = None
-        arguments = ["--manifest", str(manifest), "--config", str(config), "--out", str(folder)]
+        arguments = ["--manifest", str(inputs / MANIFEST), "--config", str(inputs / CONFIG), "--out", str(folder)]
         self.child = Child("egma_core.training.process", "Training", arguments, self, grace_ms=GRACE_MS)
         self.child.received.connect(self._take)
         self.child.ended.connect(self._ended)
@@ -71,6 +82,7 @@ class TrainingRun(QObject):
         self.received.emit(event)
 
     def _ended(self, words: str, ok: bool) -> None:
+        shutil.rmtree(self._inputs, ignore_errors=True)
         if self._trouble is not None:
             self.finished.emit("failed", self._trouble)
         elif ok and self._outcome:

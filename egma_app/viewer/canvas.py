@@ -85,8 +85,9 @@ class FilmCanvas(QWidget):
 
     def set_curtain(self, drawn: bool, caption: str = "") -> None:
         """Draw a black curtain with a quiet caption over the film, or open it; the log says which."""
-        self._curtain, self._caption = drawn, caption
-        self.refresh()
+        if (drawn, caption) != (self._curtain, self._caption):
+            self._curtain, self._caption = drawn, caption
+            self.refresh()
 
     def set_covered(self, covered: bool) -> None:
         """Say that something lies over the film, such as a menu: the log holds no film until it is gone."""

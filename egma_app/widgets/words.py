@@ -32,6 +32,11 @@ def gaze_words(origin: str) -> str:
     return _GAZE[origin] if origin else "no gaze"
 
 
+def short_gaze_words(origin: str) -> str:
+    """Where gaze came from, for a narrow column."""
+    return {"tracker": "eye tracker", "": "none"}.get(origin, origin)
+
+
 def text_words(origin: str) -> str:
     """Where sentences came from."""
     return _TEXT[origin]

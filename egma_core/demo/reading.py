@@ -10,9 +10,9 @@ import numpy as np
 from egma_core.gaze.viewport import Viewport
 from egma_core.geometry import Rect, Screen, Transform
 from egma_core.recording.clock import SimulatedClock
-from egma_core.recording.recorder import Recorder
+from egma_core.recording.session import CaptureSession
 from egma_core.store.store import Store
-from egma_core.store.values import CaptureSessionRecord, SpokenSentence
+from egma_core.store.values import SpokenSentence
 from egma_core.synthetic.anatomy import SIDE
 from egma_core.synthetic.films import Phantom
 from egma_core.synthetic.phrases import ReaderName
@@ -46,7 +46,7 @@ class Task:
     reader: ReaderName
 
 
-def read_films(store: Store, tasks: Sequence[Task], *, rate_hz: float, seed: int, version: str, progress: Callable[[int, int], None]) -> None:
+def read_films(store: Store, tasks: Sequence[Task], *, rate_hz: float, seed: int, progress: Callable[[int, int], None]) -> None:
     """Let simulated readers read films, on a simulated clock, through the recorder's own chunks and commits.
 
     Films that have a complete reading are left out; a reading that an earlier run broke off is marked as aborted.
@@ -56,7 +56,6 @@ def read_films(store: Store, tasks: Sequence[Task], *, rate_hz: float, seed: int
         tasks: What is to be read.
         rate_hz: Samples per second of the simulated tracker.
         seed: Seed of eyes and scripts.
-        version: The program's version, kept with the sitting.
         progress: Called with films read and films in all.
 
     Raises:
@@ -72,26 +71,21 @@ def read_films(store: Store, tasks: Sequence[Task], *, rate_hz: float, seed: int
             continue
         clock = SimulatedClock()
         tracker = SimulatedTracker(clock.now_ns, SCREEN, rate_hz=rate_hz, seed=seed + ord(reader))
-        reader_id = store.add_reader(f"Simulated reader {reader}").id
-        assert reader_id is not None
-        sitting = CaptureSessionRecord(reader_id, SCREEN, tracker.description, clock.now_ns(), clock.utc(), version)
-        session_id = store.begin_session(sitting).id
-        assert session_id is not None
-        recorder = Recorder(store, clock, tracker)
-        for task in todo:
-            _read_one(recorder, clock, tracker, session_id, task, seed)
-            done += 1
-            progress(done, len(tasks))
-        tracker.close()
+        with CaptureSession(store, clock, tracker, reader=f"Simulated reader {reader}", screen=SCREEN) as sitting:
+            for task in todo:
+                _read_one(sitting, clock, tracker, task, seed)
+                done += 1
+                progress(done, len(tasks))
 
 
-def _read_one(recorder: Recorder, clock: SimulatedClock, tracker: SimulatedTracker, session_id: int, task: Task, seed: int) -> None:
+def _read_one(sitting: CaptureSession, clock: SimulatedClock, tracker: SimulatedTracker, task: Task, seed: int) -> None:
+    recorder = sitting.recorder
     script = read_film(task.phantom, task.reader, seed=seed)
     clock.wait_until(clock.now_ns() + round(PAUSE_S * 1e9))
     start_ns = clock.now_ns()
     viewports = _viewports(task, script, start_ns, seed)
     tracker.look_at(_targets(script, viewports, start_ns))
-    recorder.begin(session_id, task.study_id)
+    recorder.begin(sitting.session_id, task.study_id)
     happenings = [(v.host_ns, v) for v in viewports] + [(s.offset_ns, s) for s in _sentences(script, start_ns)]
     for host_ns, what in sorted(happenings, key=lambda pair: pair[0]):
         recorder.run(host_ns)

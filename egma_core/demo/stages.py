@@ -138,7 +138,7 @@ def _read(store: Store, splits: dict[str, tuple[Phantom, ...]], plan: DemoPlan, 
         for phantom in phantoms:
             film = pseudonymiser.uid(instance_uid(phantom))
             tasks.append(Task(phantom, film, studies[film], "A" if split == "train" else "B"))
-    read_films(store, tasks, rate_hz=plan.rate_hz, seed=plan.seed, version=plan.version, progress=told)
+    read_films(store, tasks, rate_hz=plan.rate_hz, seed=plan.seed, progress=told)
 
 
 def _train(store: Store, out: Path, plan: DemoPlan, told: Callable[[int, int], None]) -> None:

@@ -23,7 +23,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID, SecondaryCaptureImageStorage
 
 from egma_core.dicom.decoding import decode, pixel_format
-from egma_core.dicom.files import Reading, new_dataset, open_dataset, reading, write_dataset
+from egma_core.dicom.files import Reading, encoded, new_dataset, open_dataset, reading, write_file
 from egma_core.dicom.reader import FilmHeader, header_of
 from egma_core.dicom.retained import CODE_STRINGS, IMAGE_TYPES, LUT_SEQUENCES, NUMBERS, PERSONS, TABLES, WINDOW_NAMES
 from egma_core.dicom.tags import as_number, items, text, values_of
@@ -31,7 +31,7 @@ from egma_core.dicom.writer import mark_deidentified
 from egma_core.errors import PrivacyError
 
 _CODE = re.compile(r"[A-Z0-9_ ]{0,16}")
-_STANDARD_ROOT = "1.2.840.10008."
+_TELLING = 6  # letters: fewer turn up among pixels by chance
 
 
 class Pseudonymiser:
@@ -100,12 +100,13 @@ def pseudonymous_header(source: str | Path, pseudonymiser: Pseudonymiser) -> Fil
 def deidentify_film(source: str | Path, folder: str | Path, pseudonymiser: Pseudonymiser) -> FilmCopy:
     """Copy a film into `folder` as `<pseudonymous instance uid>.dcm`, without anything that identifies.
 
-    The pixel data stays as it is, byte for byte and in its own transfer syntax; it is decoded once, so that no film is
-    copied that could not be shown. The same film and key give the same file; one that is there is replaced once the new
+    The pixel data stays as it is, byte for byte and in its own transfer syntax; it is decoded once, so that no
+    copy is made that could not be shown. The same film and key give the same file; one that is there is replaced once the new
     one is complete.
 
     Raises:
-        PrivacyError: The film says that names are burned into its pixels, or hides an overlay in their unused bits.
+        PrivacyError: The film says that text is burned into its picture, hides an overlay in the unused bits of its pixels, or
+            names its patient inside its compressed pixel data.
         ImageError: The film cannot be read; as `read_image`.
         InterchangeError: The copy cannot be written.
     """
@@ -113,10 +114,13 @@ def deidentify_film(source: str | Path, folder: str | Path, pseudonymiser: Pseud
     with reading(path) as read:
         original = open_dataset(read)
         _refuse_identity_in_pixels(path.name, original)
-        decode(read, original, pixel_format(read, original), None)
         header = _pseudonymous(read, original, pseudonymiser)
-        target = Path(folder) / f"{header.instance_uid}.dcm"
-        return FilmCopy(header, target, write_dataset(_allowed(original, header), target))
+        copy = _allowed(original, header)
+        decode(read, copy, pixel_format(read, copy), None)
+        content = encoded(copy)
+        _refuse_names_left(path.name, content, _names(original))
+    target = Path(folder) / f"{header.instance_uid}.dcm"
+    return FilmCopy(header, target, write_file(target, content))
 
 
 def _refuse_identity_in_pixels(name: str, dataset: Dataset) -> None:
@@ -130,6 +134,14 @@ def _refuse_identity_in_pixels(name: str, dataset: Dataset) -> None:
         raise PrivacyError(what, "Export the film without overlays, or leave it out.")
 
 
+def _refuse_names_left(name: str, content: bytes, names: frozenset[str]) -> None:
+    """The last look: comments inside compressed pixel data are copied with it, and may say anything."""
+    told = (word for word in names if len(word) >= _TELLING and not word.isdecimal())
+    if any(spelling.encode() in content for word in told for spelling in {word, word.upper(), word.lower(), word.capitalize()}):
+        what = f"{name} repeats a name of its header inside its pixel data."
+        raise PrivacyError(what, "Convert it to an uncompressed transfer syntax with the software it came from, or leave it out.")
+
+
 def _pseudonymous(read: Reading, dataset: Dataset, pseudonymiser: Pseudonymiser) -> FilmHeader:
     header = header_of(read, dataset)
 
@@ -141,7 +153,8 @@ def _pseudonymous(read: Reading, dataset: Dataset, pseudonymiser: Pseudonymiser)
 
     name, born = text(dataset, "PatientName"), text(dataset, "PatientBirthDate")
     person = header.patient_id or (f"name {name} born {born}" if name else f"study {header.study_uid}" if header.study_uid else content())
-    standard = UID(header.sop_class_uid).is_valid and header.sop_class_uid.startswith(_STANDARD_ROOT)
+    names = _names(dataset)
+    standard = UID(header.sop_class_uid).type == "SOP Class"
     return replace(
         header,
         patient_id=pseudonymiser.patient_id(person),
@@ -149,8 +162,8 @@ def _pseudonymous(read: Reading, dataset: Dataset, pseudonymiser: Pseudonymiser)
         series_uid=uid(header.series_uid, "series", lambda: header.study_uid or content()),
         instance_uid=uid(header.instance_uid, "film", content),
         sop_class_uid=header.sop_class_uid if standard else str(SecondaryCaptureImageStorage),
-        modality=_code(header.modality, _names(dataset)),
-        view_position=_code(header.view_position, _names(dataset)),
+        modality=_code(header.modality, names),
+        view_position=_code(header.view_position, names),
     )
 
 
@@ -207,10 +220,11 @@ def _lut(item: Dataset) -> Dataset:
 def _code(value: str, names: frozenset[str]) -> str:
     """A code string in its proper form and free of anybody's name, or ""."""
     clean = value.strip().upper()
-    return clean if _CODE.fullmatch(clean) and names.isdisjoint(re.findall(r"\w+", clean)) else ""
+    named = {name.upper() for name in names}
+    return clean if _CODE.fullmatch(clean) and named.isdisjoint(re.findall(r"[A-Z0-9]+", clean)) else ""
 
 
 def _names(dataset: Dataset) -> frozenset[str]:
-    """Words of three letters or more that stand in the film's names and numbers of persons."""
+    """Words of three letters or more in the film's names and numbers of persons."""
     stated: list[Any] = [v for keyword in PERSONS for v in values_of(dataset, keyword)]
-    return frozenset(word for v in stated for word in re.findall(r"\w{3,}", str(v).upper()))
+    return frozenset(word for v in stated for word in re.findall(r"\w{3,}", str(v)))

@@ -157,13 +157,10 @@ def open_dataset(read: Reading, *, pixels: bool = True) -> Dataset:
     return dataset
 
 
-def write_dataset(dataset: Dataset, path: Path) -> str:
-    """Write a data set as a DICOM file, durable before it takes its name, and return the file's SHA-256.
+def encoded(dataset: Dataset) -> bytes:
+    """A data set as the bytes of a DICOM file; the same data set gives the same bytes.
 
-    The same data set gives the same bytes. `dataset.file_meta.TransferSyntaxUID` says how it is encoded.
-
-    Raises:
-        InterchangeError: The file cannot be written.
+    `dataset.file_meta.TransferSyntaxUID` says how it is encoded.
     """
     meta = dataset.file_meta
     meta.MediaStorageSOPClassUID = dataset.SOPClassUID
@@ -174,7 +171,15 @@ def write_dataset(dataset: Dataset, path: Path) -> str:
     with _WARNINGS_LOCK, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         dcmwrite(buffer, dataset, enforce_file_format=True)
-    content = buffer.getvalue()
+    return buffer.getvalue()
+
+
+def write_file(path: Path, content: bytes) -> str:
+    """Write a file that is durable before it takes its name, and return its SHA-256 in hexadecimal.
+
+    Raises:
+        InterchangeError: It cannot be written.
+    """
     try:
         _replace(path, content)
     except OSError as error:

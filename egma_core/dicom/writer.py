@@ -16,7 +16,7 @@ from pydicom.uid import (
     SecondaryCaptureImageStorage,
 )
 
-from egma_core.dicom.files import new_dataset, write_dataset
+from egma_core.dicom.files import encoded, new_dataset, write_file
 from egma_core.dicom.image import Window
 from egma_core.errors import UnsupportedImageError
 
@@ -95,7 +95,7 @@ def write_film(path: str | Path, pixels: NDArray[np.uint8] | NDArray[np.uint16],
     _describe_pixels(dataset, pixels, stored)
     _describe_display(dataset, tags)
     dataset.PixelData = np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("<")).tobytes() + b"\0" * (pixels.nbytes % 2)
-    return write_dataset(dataset, Path(path))
+    return write_file(Path(path), encoded(dataset))
 
 
 def mark_deidentified(dataset: Dataset, patient: str) -> None:

@@ -70,7 +70,7 @@ class Predictor:
             raise CheckpointError(
                 f"The checkpoint {Path(checkpoint).name} holds weights that are no numbers.", "Use one from before training failed."
             )
-        self._scale = float(self.model.scale)
+        self._scale = float(self.model.scale.detach())
         self._sentences: dict[str, Tensor] = {}
 
     def encode(self, film: Film, frame: int = 0) -> EncodedFilm:

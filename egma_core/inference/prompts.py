@@ -1,7 +1,8 @@
 """Prompt sets: for each class, the sentences that stand for it, as TOML files that people can edit.
 
-A file has an optional `name` and `about`, and one `[classes."NAME"]` table a class, with `prompts = [...]` spelled out,
-or `parts = [[...], [...]]`: every combination of one phrase from each list, joined by spaces, an empty phrase left out.
+A file has an optional `name` and `about`. Its table `[prompts]` lists the sentences of each class, `NAME = ["...", "..."]`.
+A class may also have a table of its own, `[classes.NAME]`, with `prompts` likewise, or with `parts = [[...], [...]]`:
+every combination of one phrase from each list, joined by spaces, an empty phrase left out.
 """
 
 from __future__ import annotations
@@ -52,14 +53,19 @@ def load_prompts(path: Path) -> PromptSet:
         raise ConfigError(f"The prompt set {path.name} cannot be read ({error.strerror}).", "Check the path.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"The prompt set {path.name} is not valid TOML: {error}.", "Correct that line of the file.") from error
-    unknown = sorted(set(content) - {"name", "about", "classes"})
+    where = f"the prompt set {path.name}"
+    unknown = sorted(set(content) - {"name", "about", "prompts", "classes"})
     if unknown:
-        raise ConfigError(f"The prompt set {path.name} has an entry '{unknown[0]}'.", "Known are name, about and classes.")
-    name, classes = content.get("name", path.stem), content.get("classes")
-    if not isinstance(name, str) or not isinstance(classes, Mapping) or not classes:
-        raise ConfigError(f"The prompt set {path.name} names no classes.", 'Give each class a table: [classes."NAME"].')
-    tables = cast(Mapping[str, Any], classes)
-    return PromptSet(name, {label: _sentences(table, f"Class '{label}' of the prompt set {path.name}") for label, table in tables.items()})
+        raise ConfigError(f"There is an entry '{unknown[0]}' in {where}.", "Known are name, about, prompts and classes.")
+    plain, tables, name = content.get("prompts", {}), content.get("classes", {}), content.get("name", path.stem)
+    if not isinstance(plain, Mapping) or not isinstance(tables, Mapping) or not isinstance(name, str) or not (plain or tables):
+        raise ConfigError(f"There are no classes in {where}.", 'List them in a table [prompts], as NAME = ["...", "..."].')
+    both = sorted(set(cast(Mapping[str, Any], plain)) & set(cast(Mapping[str, Any], tables)))
+    if both:
+        raise ConfigError(f"Class '{both[0]}' is there twice in {where}.", "Keep one of the two.")
+    prompts = {label: _sentences({"prompts": own}, f"class '{label}' of {where}") for label, own in cast(Mapping[str, Any], plain).items()}
+    prompts |= {label: _sentences(table, f"class '{label}' of {where}") for label, table in cast(Mapping[str, Any], tables).items()}
+    return PromptSet(name, prompts)
 
 
 def save_prompts(path: Path, prompts: PromptSet) -> None:
@@ -68,7 +74,7 @@ def save_prompts(path: Path, prompts: PromptSet) -> None:
     Raises:
         ConfigError: The file cannot be written.
     """
-    content = {"name": prompts.name, "classes": {label: {"prompts": list(sentences)} for label, sentences in prompts.prompts.items()}}
+    content = {"name": prompts.name, "prompts": {label: list(sentences) for label, sentences in prompts.prompts.items()}}
     unfinished = path.with_name(path.name + ".tmp")
     try:
         unfinished.write_text(tomli_w.dumps(content, multiline_strings=False), encoding="utf-8", newline="\n")
@@ -95,28 +101,29 @@ def builtin(name: str) -> PromptSet:
 
 def _sentences(table: object, what: str) -> tuple[str, ...]:
     if not isinstance(table, Mapping) or set(cast(Mapping[str, Any], table)) not in ({"prompts"}, {"parts"}):
-        raise ConfigError(f"{what} has no prompts.", "Give it either prompts = [...] or parts = [[...], [...]].")
+        raise ConfigError(f"There are no prompts for {what}.", "Give it either prompts = [...] or parts = [[...], [...]].")
     entries = cast(Mapping[str, Any], table)
     if "prompts" in entries:
         found = _phrases(entries["prompts"], what)
     else:
         if not isinstance(entries["parts"], list) or not entries["parts"]:
-            raise ConfigError(f"{what} has parts that are not lists.", "Write parts = [[...], [...]].")
+            raise ConfigError(f"The parts of {what} are not lists.", "Write parts = [[...], [...]].")
         parts = [_phrases(part, what) for part in cast(list[object], entries["parts"])]
         combinations = 1
         for part in parts:
             combinations *= len(part)
         if combinations > MOST_PROMPTS:
             raise ConfigError(
-                f"{what} multiplies out to {combinations:,} sentences.", f"At most {MOST_PROMPTS:,} are allowed; use fewer phrases."
+                f"The parts of {what} multiply out to {combinations:,} sentences.",
+                f"At most {MOST_PROMPTS:,} are allowed; use fewer phrases.",
             )
         found = [" ".join(phrase for phrase in chosen if phrase) for chosen in itertools.product(*parts)]
     if not all(sentence.strip() for sentence in found):
-        raise ConfigError(f"{what} has an empty sentence.", "Take it out, or write it.")
+        raise ConfigError(f"There is an empty sentence in {what}.", "Take it out, or write it.")
     return tuple(dict.fromkeys(found))
 
 
 def _phrases(phrases: object, what: str) -> list[str]:
     if not isinstance(phrases, list) or not phrases or not all(isinstance(phrase, str) for phrase in cast(list[object], phrases)):
-        raise ConfigError(f"{what} has something else than a list of phrases in quotes.", 'Write ["...", "..."], with one at least.')
+        raise ConfigError(f"There is something else than a list of phrases in {what}.", 'Write ["...", "..."], with one at least.')
     return cast(list[str], phrases)

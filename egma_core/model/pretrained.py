@@ -35,15 +35,20 @@ class PretrainedVision(nn.Module):
         """
         super().__init__()
         small = SwinConfig(
-            image_size=config.size_px, patch_size=4, embed_dim=24, depths=[1, 1, 2, 1], num_heads=[1, 2, 4, 8], window_size=7
+            image_size=config.size_px,
+            patch_size=4,
+            embed_dim=24,
+            depths=[1, 1, 2, 1],
+            num_heads=[1, 2, 4, 8],
+            window_size=max(1, min(7, config.size_px // 32)),
         )
         self.model = _model(config.source, backbone, small, "vision")
         self.backbone = _own_configuration(self.model)
         self.width = int(getattr(self.model, "num_features", 0) or self.backbone.get("hidden_size") or self.backbone["hidden_sizes"][-1])
         self._pre_norm = config.patch_source == "pre_ln"
         self._stride = _stride(self.backbone)
+        self._window = int(self.backbone.get("window_size", 1))
         self._interpolates = "interpolate_pos_encoding" in inspect.signature(self.model.forward).parameters
-        self._norm: nn.Module = getattr(self.model, "layernorm", nn.Identity())
 
     def forward(self, pixels: Tensor) -> PatchFeatures:
         """Encode (B, 1, S, S) normalised pictures, grey repeated to the three channels.
@@ -52,9 +57,11 @@ class PretrainedVision(nn.Module):
             ConfigError: S is not a whole number of patches, or the backbone gives no square grid.
         """
         side = pixels.shape[-1]
-        if side % self._stride:
+        if side % self._stride or side // self._stride < self._window:
+            least = self._stride * self._window
             raise ConfigError(
-                f"This image encoder cannot see pictures of {side} px.", f"Choose a size_px that is a multiple of {self._stride}."
+                f"This image encoder cannot see pictures of {side} px.",
+                f"Choose a size_px that is a multiple of {self._stride}, and {least} at least.",
             )
         other_size = side != self.backbone.get("image_size", side)
         arguments = {"interpolate_pos_encoding": True} if self._interpolates and other_size else {}
@@ -63,7 +70,7 @@ class PretrainedVision(nn.Module):
         if after.ndim == 4:
             # Convolutional backbones normalise the mean over the map only; here it is done a cell.
             before = after.flatten(2).transpose(1, 2)
-            after = self._norm(before)
+            after = self.model.layernorm(before) if hasattr(self.model, "layernorm") else before
         columns = math.isqrt(after.shape[1])
         if side % columns:
             raise ConfigError(
@@ -117,6 +124,10 @@ def _model(source: str, backbone: dict[str, Any] | None, small: PreTrainedConfig
             model, loading = AutoModel.from_pretrained(source, local_files_only=True, dtype=torch.float32, output_loading_info=True)
         except (OSError, ValueError) as error:
             raise missing_source(source, part) from error
+        except RuntimeError as error:
+            raise ConfigError(
+                f"The weights of the {part} model {source} do not fit its own configuration.", "Download it again."
+            ) from error
         missing = sorted(key for key in loading["missing_keys"] if not key.startswith("pooler."))
         if missing:
             raise ConfigError(f"The {part} model {source} lacks {len(missing)} weights, the first {missing[0]}.", "Download it again.")

@@ -113,17 +113,10 @@ class PretrainedTokenizer:
     """A tokenizer in the `tokenizer.json` form of the tokenizers library, as pretrained text models bring it."""
 
     def __init__(self, text: str, config: TextConfig) -> None:
-        """Take the contents of a `tokenizer.json` and the limits of the text encoder.
-
-        Raises:
-            ConfigError: The text is no tokenizer.
-        """
+        """Take the contents of a `tokenizer.json` and the limits of the text encoder."""
         from tokenizers import Tokenizer as Backend
 
-        try:
-            self._backend = Backend.from_str(text)
-        except ValueError as error:
-            raise ConfigError("A tokenizer.json cannot be read.", "Take it again from the pretrained model.") from error
+        self._backend = Backend.from_str(text)
         self._backend.no_padding()
         self._backend.enable_truncation(config.max_tokens)
         self._config = config
@@ -193,10 +186,14 @@ def read_tokenizer(path: Path, config: TextConfig) -> Tokenizer:
     if not isinstance(content, dict):
         raise ConfigError(f"{path.name} holds no tokenizer.", "Take the checkpoint's folder as a whole.")
     fields = cast(dict[str, Any], content)
-    if fields.get("format") != WORD_FORMAT:
+    if isinstance(fields.get("model"), dict):
         return PretrainedTokenizer(text, config)
     words = fields.get("words")
-    if not isinstance(words, list) or not all(isinstance(word, str) for word in cast(list[Any], words)):
+    if (
+        fields.get("format") != WORD_FORMAT
+        or not isinstance(words, list)
+        or not all(isinstance(word, str) for word in cast(list[Any], words))
+    ):
         raise ConfigError(f"{path.name} holds no list of words.", "Take the checkpoint's folder as a whole.")
     return WordTokenizer(cast(list[str], words), config)
 

@@ -57,9 +57,7 @@ class Stance:
 
     def box(self, extent: Rect) -> Rect:
         """The upright image box, inside the film, around a rectangle of the plane."""
-        x, y = self.to_image(
-            (extent.left, extent.right, extent.right, extent.left), (extent.top, extent.top, extent.bottom, extent.bottom)
-        )
+        x, y = self.to_image((extent.left, extent.right, extent.right, extent.left), (extent.top, extent.top, extent.bottom, extent.bottom))
         return Rect(*np.clip([x.min(), y.min(), x.max(), y.max()], 0, SIDE).tolist())
 
 

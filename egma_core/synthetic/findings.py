@@ -67,7 +67,7 @@ def random_findings(anatomy: Anatomy, names: list[FindingName], rng: np.random.G
     """
     severities = {name: int(rng.choice(SEVERITIES)) for name in names}
     if "cardiomegaly" in severities:
-        share_of_chest = 0.53 + 0.045 * severities["cardiomegaly"] + rng.uniform(0.0, 0.03)
+        share_of_chest = 0.515 + 0.04 * severities["cardiomegaly"] + rng.uniform(0.0, 0.03)
         anatomy = replace(anatomy, heart_width=share_of_chest * 2 * anatomy.half_width)
     free = [place for name in FINDINGS for place in possible_places(name)]
     found: list[Finding] = []
@@ -107,10 +107,10 @@ def _extent(name: FindingName, anatomy: Anatomy, side: Side | None, zone: Zone, 
     sign = 1.0 if side == "left" else -1.0
     wall = anatomy.half_width
     if name == "pleural effusion":
-        top = (anatomy.dome_left if side == "left" else anatomy.dome_right) + 34.0 - 30.0 * severity - rng.uniform(0.0, 16.0)
+        top = (anatomy.dome_left if side == "left" else anatomy.dome_right) + 34.0 - 26.0 * severity - rng.uniform(0.0, 14.0)
         return _mirrored(sign, 0.30 * wall, wall + 4.0, top, anatomy.dome_left + 44.0)
     if name == "pneumothorax":
-        gap = 12.0 + 10.0 * severity + rng.uniform(0.0, 6.0)
+        gap = 10.0 + 9.0 * severity + rng.uniform(0.0, 6.0)
         return _mirrored(sign, 0.26 * wall, 0.26 * wall + 100.0, anatomy.apex, anatomy.apex + 1.9 * gap)
     if name == "hilar enlargement":
         radius = 17.0 + 5.0 * severity

@@ -145,7 +145,9 @@ def _add_belly(tissue: Array, x: Array, y: Array, above: Array, anatomy: Anatomy
         tissue[rows] -= np.float32(rng.uniform(0.08, 0.16)) * soft(1.0 - across * across - down * down, 0.8)
 
 
-_RIB = np.interp(np.linspace(0, 1, 512, endpoint=False), [0, 0.05, 0.09, 0.2, 0.31, 0.36, 0.42, 1.0], [0, 0.8, 0.95, 0.66, 0.9, 0.8, 0, 0]).astype(np.float32)
+_RIB = np.interp(
+    np.linspace(0, 1, 512, endpoint=False), [0, 0.05, 0.09, 0.2, 0.31, 0.36, 0.42, 1.0], [0, 0.8, 0.95, 0.66, 0.9, 0.8, 0, 0]
+).astype(np.float32)
 """One rib from its upper to its lower edge and the gap to the next, in 512 steps: bright rims, paler inside."""
 
 

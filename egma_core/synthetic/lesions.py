@@ -102,8 +102,8 @@ def _edema(layers: Layers, finding: Finding, anatomy: Anatomy, rng: np.random.Ge
     haze *= np.maximum(1.0 + 0.30 * _texture(rng, 30, haze), np.float32(0.3))
     septa = soft(layers.out - anatomy.chest_wall(layers.y) + 26.0, 12.0)
     septa *= bump((layers.y / 11.0) % 1.0 - 0.5, 0.16) * soft(layers.y - anatomy.widest + 70.0, 50.0)
-    layers.vessels *= 1.2 + 0.25 * finding.severity
-    haze *= 0.22 + 0.10 * finding.severity
+    layers.vessels *= 1.1 + 0.25 * finding.severity
+    haze *= 0.16 + 0.10 * finding.severity
     haze += 0.22 * septa
     layers.air *= 1.0 - np.minimum(haze, np.float32(0.9))
 

@@ -60,7 +60,10 @@ _SPECIAL: dict[ReaderName, dict[FindingName, tuple[str, ...]]] = {
 }
 """Sentences of their own for findings that are a change of an organ's size."""
 _NORMAL: dict[ReaderName, dict[FindingName, tuple[str, ...]]] = {
-    "A": {"cardiomegaly": ("the heart size is normal", "the cardiac size is normal"), "hilar enlargement": ("the right and left hilum are normal",)},
+    "A": {
+        "cardiomegaly": ("the heart size is normal", "the cardiac size is normal"),
+        "hilar enlargement": ("the right and left hilum are normal",),
+    },
     "B": {"cardiomegaly": ("the heart shadow is normal",), "hilar enlargement": ("the left and right hilum are normal",)},
 }
 

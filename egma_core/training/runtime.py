@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+import sys
 
 import torch
 
@@ -37,7 +38,7 @@ def choose_device(config: TrainingConfig) -> torch.device:
 
 def use_threads(config: TrainingConfig) -> int:
     """Let torch use the configured number of CPU threads, or as many as this process may run on; return how many."""
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+    available = len(os.sched_getaffinity(0)) if sys.platform == "linux" else (os.cpu_count() or 1)
     threads = config.threads or available
     torch.set_num_threads(threads)
     return threads

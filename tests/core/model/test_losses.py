@@ -316,10 +316,16 @@ class TestGradients:
 
     def test_every_loss(self) -> None:
         case = make([2, 1], n=3, d=3, seed=5)
-        inputs = (case.patches.clone().requires_grad_(), case.sentences.clone().requires_grad_(), torch.tensor(2.0, dtype=torch.float64, requires_grad=True))
+        inputs = (
+            case.patches.clone().requires_grad_(),
+            case.sentences.clone().requires_grad_(),
+            torch.tensor(2.0, dtype=torch.float64, requires_grad=True),
+        )
 
         def total(patches: Tensor, sentences: Tensor, scale: Tensor) -> Tensor:
-            return sum(all_losses(case._replace(patches=patches, sentences=sentences), scale).values(), torch.zeros((), dtype=torch.float64))
+            return sum(
+                all_losses(case._replace(patches=patches, sentences=sentences), scale).values(), torch.zeros((), dtype=torch.float64)
+            )
 
         assert torch.autograd.gradcheck(total, inputs, fast_mode=True)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from egma_core.errors import ConfigError
 from egma_core.model.checkpoint import load_model, save_model
@@ -17,7 +18,25 @@ from egma_core.model.tokens import PretrainedTokenizer, WordTokenizer, build_tok
 transformers = pytest.importorskip("transformers")
 
 SENTENCES = ["The heart is enlarged.", "No effusion at all on either side of the chest.", "Clear."]
-WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "the", "heart", "is", "enlarged", ".", "no", "effusion", "clear", "all", "on", "side", "of"]
+WORDS = [
+    "[PAD]",
+    "[UNK]",
+    "[CLS]",
+    "[SEP]",
+    "[MASK]",
+    "the",
+    "heart",
+    "is",
+    "enlarged",
+    ".",
+    "no",
+    "effusion",
+    "clear",
+    "all",
+    "on",
+    "side",
+    "of",
+]
 
 
 def fresh(*, size_px: int = 64, patch_source: str = "post_ln") -> Egma:
@@ -47,7 +66,12 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "convnext": transformers.ConvNextModel(transformers.ConvNextConfig(hidden_sizes=[8, 8, 8, 16], depths=[1, 1, 1, 1])),
         "bert": transformers.BertModel(
             transformers.BertConfig(
-                vocab_size=len(WORDS), hidden_size=16, num_hidden_layers=5, num_attention_heads=2, intermediate_size=32, max_position_embeddings=32
+                vocab_size=len(WORDS),
+                hidden_size=16,
+                num_hidden_layers=5,
+                num_attention_heads=2,
+                intermediate_size=32,
+                max_position_embeddings=32,
             )
         ),
     }
@@ -107,7 +131,7 @@ def test_sentences_are_the_masked_mean_of_the_last_four_layers(folders: dict[str
     model = from_folders(folders, "swin").eval()
     assert isinstance(model.tokenizer, PretrainedTokenizer)
     tokens = model.tokenizer.encode(["the heart is enlarged ."])
-    assert tokens.ids[0].tolist() == [2, 4, 5, 6, 7, 8, 3]
+    assert tokens.ids[0].tolist() == [2, 5, 6, 7, 8, 9, 3]
     bert = transformers.AutoModel.from_pretrained(folders["bert"]).eval()
     with torch.no_grad():
         hidden = bert(input_ids=tokens.ids, output_hidden_states=True).hidden_states
@@ -121,7 +145,7 @@ def test_sentences_are_the_masked_mean_of_the_last_four_layers(folders: dict[str
 def test_a_pretrained_tokenizer_cuts_long_sentences(folders: dict[str, Path]) -> None:
     tokenizer = PretrainedTokenizer.of(TextConfig(kind="transformers", source=str(folders["bert"]), max_tokens=5))
     ids = tokenizer.encode(["no effusion on the heart side"]).ids
-    assert ids.tolist() == [[2, 9, 10, 13, 3]]
+    assert ids.tolist() == [[2, 10, 11, 14, 3]]
     with pytest.raises(ConfigError, match="no word"):
         tokenizer.encode([" "])
 
@@ -165,19 +189,20 @@ def test_a_missing_model_says_what_to_download(part: str, tmp_path: Path) -> Non
 
 def test_a_folder_that_holds_no_model(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"config\.json"):
-        Egma(ModelConfig(VisionConfig(kind="transformers", source=str(tmp_path)), TextConfig()), WordTokenizer.build(SENTENCES, TextConfig()))
-
-
-def test_weights_that_do_not_belong_to_the_model(folders: dict[str, Path], tmp_path: Path) -> None:
-    broken = tmp_path / "broken"
-    broken.mkdir()
-    (broken / "config.json").write_bytes((folders["vit"] / "config.json").read_bytes())
-    (broken / "model.safetensors").write_bytes((folders["swin"] / "model.safetensors").read_bytes())
-    with pytest.raises(ConfigError, match="lacks"):
         Egma(
-            ModelConfig(VisionConfig(kind="transformers", source=str(broken), size_px=64), TextConfig()),
-            WordTokenizer.build(SENTENCES, TextConfig()),
+            ModelConfig(VisionConfig(kind="transformers", source=str(tmp_path)), TextConfig()), WordTokenizer.build(SENTENCES, TextConfig())
         )
+
+
+@pytest.mark.parametrize(("weights", "words"), [("of another model", "do not fit"), ("one missing", "lacks 1 weights")])
+def test_weights_that_do_not_belong_to_the_model(folders: dict[str, Path], tmp_path: Path, weights: str, words: str) -> None:
+    (tmp_path / "config.json").write_bytes((folders["vit"] / "config.json").read_bytes())
+    own = load_file(folders["vit" if weights == "one missing" else "swin"] / "model.safetensors")
+    own.pop(min(own))
+    save_file(own, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    config = ModelConfig(VisionConfig(kind="transformers", source=str(tmp_path), size_px=64), TextConfig())
+    with pytest.raises(ConfigError, match=words):
+        Egma(config, WordTokenizer.build(SENTENCES, TextConfig()))
 
 
 def test_a_size_that_does_not_suit() -> None:

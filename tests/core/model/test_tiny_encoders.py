@@ -161,7 +161,9 @@ def test_it_learns_which_side_a_mark_is_on() -> None:
     model.eval()
     with torch.no_grad():
         texts = model.encode_sentences(tokens)
-        right = [bool(((model.encode_images(pair).patches @ texts.T).amax(dim=1).argmax(dim=1) == torch.arange(2)).all()) for pair in films(10)]
+        right = [
+            bool(((model.encode_images(pair).patches @ texts.T).amax(dim=1).argmax(dim=1) == torch.arange(2)).all()) for pair in films(10)
+        ]
     assert sum(right) >= 9
 
 

@@ -66,7 +66,10 @@ def test_json_round_trip(tmp_path: Path) -> None:
     assert torch.equal(again.encode(SENTENCES).ids, tokenizer.encode(SENTENCES).ids)
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"format": "egma-words"}', '{"format": "egma-words", "words": [1]}', '{"format": "egma-words", "words": ["a", "a"]}'])
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", "{}", '{"format": "egma-words"}', '{"format": "egma-words", "words": [1]}', '{"format": "egma-words", "words": ["a", "a"]}'],
+)
 def test_foreign_files_are_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "tokenizer.json"
     path.write_text(content, encoding="utf-8")

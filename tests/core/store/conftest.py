@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -19,6 +19,7 @@ import pytest
 from egma_core.gaze.samples import GazeSamples
 from egma_core.geometry import Screen
 from egma_core.store.store import Store
+from egma_core.store.tables import metadata
 from egma_core.store.values import CaptureSessionRecord, FilmRecord
 from egma_core.trackers.tracker import TrackerDescription
 
@@ -43,7 +44,7 @@ def library_path(empty_library: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[str]:
-    """A running server's URL without a database; its databases are made from the template `egma_template`."""
+    """The URL of a library on a running server."""
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     if not programs:
         pytest.skip("no PostgreSQL server is installed under /usr/lib/postgresql")
@@ -70,24 +71,22 @@ def postgresql() -> Iterator[str]:
                 break
             except psycopg.OperationalError:
                 time.sleep(0.1)
-        url = f"postgresql+psycopg://egma@127.0.0.1:{port}"
-        _execute(url, "CREATE DATABASE egma_template")
-        Store.open(f"{url}/egma_template?egma_files={folder / 'template.files'}", create=True).close()
+        url = f"postgresql+psycopg://egma@127.0.0.1:{port}/postgres"
+        Store.open(f"{url}?egma_files={folder / 'library.files'}", create=True).close()
         yield url
     finally:
-        server.terminate()
+        server.send_signal(signal.SIGQUIT)  # at once: nothing in it is worth keeping
         server.wait(10)
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _execute(url: str, statement: str) -> None:
+def _emptied(url: str) -> str:
     import psycopg
 
-    with psycopg.connect(f"{url.replace('+psycopg', '')}/postgres", autocommit=True) as connection:
-        connection.execute(statement.encode())
-
-
-_numbers = itertools.count()
+    tables = ", ".join(name for name in metadata.tables if name != "library")
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(f"TRUNCATE {tables} RESTART IDENTITY".encode())
+    return url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -95,9 +94,7 @@ def location(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Where an empty library is, on either engine."""
     if request.param == "sqlite":
         return str(request.getfixturevalue("library_path"))
-    url, name = request.getfixturevalue("postgresql"), f"egma_{next(_numbers)}"
-    _execute(url, f"CREATE DATABASE {name} TEMPLATE egma_template")
-    return f"{url}/{name}?egma_files={tmp_path / 'library.files'}"
+    return f"{_emptied(request.getfixturevalue('postgresql'))}?egma_files={tmp_path / 'library.files'}"
 
 
 @pytest.fixture

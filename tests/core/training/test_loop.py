@@ -105,7 +105,7 @@ def test_a_run_leaves_everything_behind_that_is_needed_to_trust_it(tmp_path: Pat
     assert best is not None
     evaluations = [e for e in events if e["event"] == "evaluation"]
     assert best == folder.checkpoint(max(evaluations, key=lambda e: e["retrieval_mrr"])["step"])
-    assert {path for path in folder.checkpoints.iterdir()} == {latest, best}
+    assert set(folder.checkpoints.iterdir()) == {latest, best}
     assert load_model(best).grid == (4, 4)
     provenance = read_provenance(best)
     assert provenance["manifest"] == Manifest.load(manifest).hash
@@ -140,14 +140,14 @@ def test_a_run_that_died_goes_on_from_its_latest_checkpoint(tmp_path: Path, toy_
     manifest = toy_manifest(16, 6)
     run(TINY, manifest, tmp_path / "whole")
 
-    class Died(Exception):
+    class DeathError(Exception):
         pass
 
     def emit(event: dict[str, Any]) -> None:
         if event["event"] == "step" and event["step"] == 5:
-            raise Died
+            raise DeathError
 
-    with pytest.raises(Died):
+    with pytest.raises(DeathError):
         train(TINY, manifest, tmp_path / "dead", emit=emit, should_stop=lambda: False)
     rest = run(TINY, manifest, tmp_path / "dead")
     assert rest[0]["step"] == 4

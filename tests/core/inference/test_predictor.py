@@ -1,0 +1,186 @@
+"""Zero-shot prediction from a checkpoint: scores, maps in the film's pixels, cached sentences, and refusals in words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from egma_core.dicom.reader import read_image
+from egma_core.dicom.writer import FilmTags, write_film
+from egma_core.errors import CheckpointError, ConfigError, DamagedImageError, ImageError
+from egma_core.inference.predictor import Predictor
+from egma_core.inference.prompts import PromptSet
+from egma_core.inference.similarity import on_image
+from egma_core.model.checkpoint import save_model
+from egma_core.model.config import ModelConfig, TextConfig, VisionConfig
+from egma_core.model.egma import Egma
+from egma_core.model.tokens import TokenBatch, WordTokenizer
+
+SENTENCES = ["mark on the left", "mark on the right", "no mark"]
+PROMPTS = PromptSet("sides", {"left": ("mark on the left",), "other": ("mark on the right", "no mark")})
+
+
+def make(folder: Path, *, score: str = "global") -> Path:
+    torch.manual_seed(0)
+    text = TextConfig(width=16, layers=1)
+    config = ModelConfig(VisionConfig(size_px=64, width=16), text, embed_dim=8, score=score)
+    model = Egma(config, WordTokenizer.build(SENTENCES, text))
+    model.log_scale.data.fill_(float(np.log(5.0)))
+    save_model(folder, model, {})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make(tmp_path_factory.mktemp("model") / "checkpoint")
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("films")
+    random = np.random.default_rng(0)
+    shapes = [(90, 70), (70, 91), (64, 64), (51, 133), (128, 40)]
+    for i, shape in enumerate(shapes):
+        pixels = random.integers(0, 4096, shape).astype(np.uint16)
+        write_film(folder / f"{i}.dcm", pixels, FilmTags("P1", "1.2.1", f"1.2.1.{i}", f"1.2.1.{i}.1", bits_stored=12))
+    return [folder / f"{i}.dcm" for i in range(len(shapes))]
+
+
+def test_scores_are_scaled_cosines(checkpoint: Path, films: list[Path]) -> None:
+    predictor = Predictor(checkpoint)
+    film = predictor.encode(films[0])
+    prediction = predictor.predict(film, PROMPTS)
+    model = predictor.model
+    with torch.no_grad():
+        texts = model.encode_sentences(model.tokenizer.encode(list(prediction.sentences)))
+    np.testing.assert_allclose(prediction.sentence_scores, 5.0 * (texts @ film.pooled).numpy(), rtol=1e-5)
+    np.testing.assert_allclose(prediction.scores, [prediction.sentence_scores[0], prediction.sentence_scores[1:].mean()], rtol=1e-5)
+    exponentials = np.exp(prediction.scores)
+    np.testing.assert_allclose(prediction.probabilities, exponentials / exponentials.sum(), rtol=1e-5)
+    assert prediction.classes == ("left", "other")
+    assert prediction.sentences == ("mark on the left", "mark on the right", "no mark")
+
+
+def test_the_checkpoint_decides_the_score(tmp_path: Path, films: list[Path]) -> None:
+    prediction = Predictor(make(tmp_path / "fine", score="fine_grained")).predict(films[0], PROMPTS)
+    np.testing.assert_allclose(prediction.sentence_scores, [5.0 * m.cosine.max() for m in prediction.maps], rtol=1e-5)
+
+
+def test_maps_are_the_cosines_of_cells_on_the_film(checkpoint: Path, films: list[Path]) -> None:
+    predictor = Predictor(checkpoint)
+    film = predictor.encode(films[3])
+    first, *_ = predictor.predict(film, PROMPTS).maps
+    assert first.sentence == "mark on the left"
+    assert first.image_shape == (51, 133)
+    with torch.no_grad():
+        texts = predictor.model.encode_sentences(predictor.model.tokenizer.encode(["mark on the left"]))
+    np.testing.assert_allclose(first.cosine.ravel(), (film.patches @ texts[0]).numpy(), rtol=1e-4, atol=1e-6)
+    spread = on_image(first)
+    assert spread.shape == (51, 133)
+    assert np.isfinite(spread).all()
+
+
+def test_a_film_a_path_and_an_encoding_give_the_same(checkpoint: Path, films: list[Path]) -> None:
+    predictor = Predictor(checkpoint)
+    for film in (films[0], str(films[0]), read_image(films[0])):
+        np.testing.assert_array_equal(
+            predictor.predict(film, PROMPTS).scores, predictor.predict(predictor.encode(films[0]), PROMPTS).scores
+        )
+
+
+def test_many_films_at_once(checkpoint: Path, films: list[Path]) -> None:
+    predictor = Predictor(checkpoint)
+    together = list(predictor.encode_many(films, batch_size=2))
+    assert [film.image_shape for film in together] == [(90, 70), (70, 91), (64, 64), (51, 133), (128, 40)]
+    for film, path in zip(together, films, strict=True):
+        torch.testing.assert_close(film.patches, predictor.encode(path).patches, atol=1e-5, rtol=0)
+        assert film.grid == predictor.encode(path).grid
+
+
+def test_sentences_alone_are_classes_of_their_own(checkpoint: Path, films: list[Path]) -> None:
+    predictor = Predictor(checkpoint)
+    prediction = predictor.predict(films[0], ["no mark", "mark on the left", "no mark"])
+    assert prediction.classes == prediction.sentences == ("no mark", "mark on the left", "no mark")
+    assert len(prediction.maps) == 3
+    np.testing.assert_array_equal(prediction.maps[0].cosine, prediction.maps[2].cosine)
+    assert predictor.predict(films[0], "no mark").classes == ("no mark",)
+
+
+def test_a_sentence_is_encoded_once(checkpoint: Path, films: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    predictor = Predictor(checkpoint)
+    encoded: list[int] = []
+    encode = predictor.model.encode_sentences
+
+    def counted(tokens: TokenBatch) -> Tensor:
+        encoded.append(len(tokens))
+        return encode(tokens)
+
+    monkeypatch.setattr(predictor.model, "encode_sentences", counted)
+    before = predictor.predict(films[0], PROMPTS)
+    after = predictor.predict(films[0], PROMPTS)
+    predictor.predict(films[0], ["no mark", "a mark"])
+    assert encoded == [3, 1]
+    np.testing.assert_array_equal(before.scores, after.scores)
+
+
+def test_polarity_does_not_change_the_answer(checkpoint: Path, tmp_path: Path) -> None:
+    import pydicom
+
+    pixels = np.random.default_rng(1).integers(0, 4096, (60, 50)).astype(np.uint16)
+    write_film(tmp_path / "plain.dcm", pixels, FilmTags("P1", "1.2.1", "1.2.1.1", "1.2.1.1.1", bits_stored=12))
+    inverted = pydicom.dcmread(tmp_path / "plain.dcm")
+    inverted.PhotometricInterpretation = "MONOCHROME1"
+    inverted.PixelData = (4095 - pixels).astype("<u2").tobytes()
+    inverted.save_as(tmp_path / "inverted.dcm")
+    predictor = Predictor(checkpoint)
+    scores = [predictor.predict(tmp_path / name, PROMPTS).scores for name in ("plain.dcm", "inverted.dcm")]
+    np.testing.assert_allclose(*scores, atol=0.02)
+
+
+def test_real_films(checkpoint: Path, shared_data: Path) -> None:
+    predictor = Predictor(checkpoint)
+    found = sorted((shared_data / "dicom" / "real").glob("RG1_*.dcm"))
+    assert found
+    for path in found:
+        prediction = predictor.predict(path, PROMPTS)
+        assert np.isfinite(prediction.scores).all()
+        assert on_image(prediction.maps[0]).shape == prediction.maps[0].image_shape
+
+
+@pytest.mark.parametrize("prompts", [[], PromptSet("none", {}), PromptSet("empty", {"a": ("mark",), "b": ()}), [" "]])
+def test_prompts_that_say_nothing(checkpoint: Path, films: list[Path], prompts: PromptSet | list[str]) -> None:
+    with pytest.raises(ConfigError):
+        Predictor(checkpoint).predict(films[0], prompts)
+
+
+def test_files_that_are_no_films(checkpoint: Path, films: list[Path], tmp_path: Path) -> None:
+    predictor = Predictor(checkpoint)
+    (tmp_path / "text.dcm").write_text("not a film", encoding="utf-8")
+    with pytest.raises(DamagedImageError):
+        predictor.encode(tmp_path / "text.dcm")
+    with pytest.raises(ImageError):
+        predictor.encode(tmp_path / "nowhere.dcm")
+    with pytest.raises(ImageError):
+        predictor.encode(films[0], frame=3)
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    text = TextConfig(width=16, layers=1)
+    model = Egma(ModelConfig(VisionConfig(size_px=64, width=16), text, embed_dim=8), WordTokenizer.build(SENTENCES, text))
+    with torch.no_grad():
+        model.vision_projection.weight[0, 0] = float("nan")
+    save_model(tmp_path / "diverged", model, {})
+    with pytest.raises(CheckpointError, match="no numbers"):
+        Predictor(tmp_path / "diverged")
+
+
+@pytest.mark.parametrize("device", ["gpu of the future", "cuda"])
+def test_devices_that_are_not_there(checkpoint: Path, device: str) -> None:
+    if device == "cuda" and torch.cuda.is_available():
+        pytest.skip("this machine has one")
+    with pytest.raises(ConfigError):
+        Predictor(checkpoint, device)

@@ -1,0 +1,61 @@
+"""Recording without a window, and the claim on a library."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from egma_core.dicom.reader import read_image
+from egma_core.errors import RecordingError, TrackerError
+from egma_core.recording.clock import SimulatedClock
+from egma_core.recording.headless import record_headless
+from egma_core.recording.lock import RecordingLock
+from egma_core.recording.recorder import Progress
+from egma_core.store.store import Store
+
+
+def test_a_blank_film_is_read_for_a_while(tmp_path: Path) -> None:
+    seen: list[Progress] = []
+    with Store.open(tmp_path / "library.sqlite", create=True) as store:
+        for n in (1, 2):
+            entry = record_headless(store, rate_hz=1200.0, seconds=1.25, clock=SimulatedClock(), progress=seen.append)
+            assert (entry.state, entry.gaze_origin, entry.n_samples) == ("complete", "simulated", 1501)
+            assert [reading.id for reading in store.readings()] == list(range(1, n + 1))
+        (study,) = store.studies()
+        (film,) = study.instances
+        assert read_image(film.path).rows == film.rows
+        (view,) = store.viewports(entry.id)
+        assert view.instance_uid == film.instance_uid
+        assert np.isclose(view.image_to_screen.apply((film.columns, film.rows)), (view.region.right, view.region.bottom)).all()
+        assert [reading.n_gaps for reading in store.check().readings] == [0, 0]
+    assert len(seen) == 24
+
+
+def test_it_can_be_stopped_early(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "library.sqlite", create=True) as store:
+        clock = SimulatedClock()
+        entry = record_headless(store, seconds=60.0, clock=clock, should_stop=lambda: clock.now_ns() >= 500_000_000)
+        assert (entry.state, entry.n_samples) == ("complete", 61)
+
+
+def test_what_cannot_be_recorded_is_refused(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "library.sqlite", create=True) as store:
+        with pytest.raises(RecordingError, match="cannot last 0"):
+            record_headless(store, seconds=0)
+        with pytest.raises(TrackerError, match="no tracker called"):
+            record_headless(store, tracker="crystal ball")
+        assert store.studies() == []
+
+
+def test_one_recording_at_a_time_in_a_library(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "library.sqlite", create=True) as store:
+        lock = RecordingLock(store.files)
+        with pytest.raises(RecordingError, match="Another program is recording"):
+            record_headless(store, seconds=1.0, clock=SimulatedClock())
+        lock.release()
+        lock.release()
+        assert record_headless(store, seconds=1.0, clock=SimulatedClock()).state == "complete"
+    with pytest.raises(RecordingError, match="cannot be written"):
+        RecordingLock(tmp_path / "nowhere")
