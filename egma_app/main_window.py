@@ -6,7 +6,7 @@ import platform
 from functools import partial
 from importlib import import_module, metadata
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 from PySide6.QtCore import QSize, Qt, QUrl
 from PySide6.QtGui import QAction, QActionGroup, QCloseEvent, QDesktopServices
@@ -29,7 +29,7 @@ from egma_app import actions, jobs, messages
 from egma_app.capture.welcome import Welcome
 from egma_app.settings import Settings
 from egma_app.viewer.image_view import ImageView
-from egma_app.workspace import Library, Workspace
+from egma_app.workspace import Explorer, Library, Workspace
 from egma_core.assets import resource
 from egma_core.store.store import Store
 
@@ -126,6 +126,7 @@ class MainWindow(QMainWindow):
             made = getattr(import_module(module), kind)(self.library, self.settings)
             assert isinstance(made, Workspace)
             workspace = self._workspaces[name] = made
+            workspace.explore_wanted.connect(self.explore)
             self._stack.addWidget(workspace)
         self._stack.setCurrentWidget(workspace)
         self.actions_by_id[f"go.{name}"].setChecked(True)
@@ -133,11 +134,10 @@ class MainWindow(QMainWindow):
         self._name_window()
         workspace.activated()
 
-    def explore(self, checkpoint: Path | None, film: Path | None) -> None:
+    def explore(self, checkpoint: Path | None, film: Path | None = None) -> None:
         """Go to the explorer with a checkpoint and a film that need not be in any library."""
-        if checkpoint is not None:
-            self.settings.update(checkpoint=str(checkpoint))
         self.go("explore")
+        cast("Explorer", self._workspaces["explore"]).open(checkpoint, film)
 
     def workspace(self) -> Workspace | None:
         """The workspace in front, or None while the first page is shown."""

@@ -23,6 +23,7 @@ class Preferences:
 
     library: str = option("", "The library opened last; it is opened again at the next start.")
     checkpoint: str = option("", "The checkpoint used last by the explorer.")
+    recent_checkpoints: str = option("", "The checkpoints used by the explorer, newest first, one a line.")
     reader: str = option("", "The reader's name or code, offered when a session starts.")
     tracker: str = option("simulated", "The tracker chosen last.", choices=("simulated", "mouse"))
     screen: str = option("", "The monitor that the sizes below were typed for.")

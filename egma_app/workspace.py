@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Protocol
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
@@ -82,15 +83,17 @@ class Workspace(QWidget):
     A subclass has the constructor `(library: Library | None, settings: Settings, parent: QWidget | None = None)`. It
     calls this constructor first, builds its widgets, and ends with `self.set_library(library)`. It declares what it
     can do in the one table of `egma_app.actions` and binds it with `actions.bind(self, name, {id: slot})`; the window
-    makes the menus from the widget's own `actions()`.
+    makes the menus from the widget's own `actions()`. The explorer also has `open(checkpoint, film)`, see `Explorer`.
 
     Attributes:
+        explore_wanted: Emitted with the folder of a run or checkpoint that the explorer should open.
         name: The short name used in the action table and on the command line.
         title: What the window calls it.
         library: The open library, or None.
         settings: The window's settings.
     """
 
+    explore_wanted = Signal(object)
     name: str = ""
     title: str = ""
 
@@ -117,3 +120,11 @@ class Workspace(QWidget):
     def may_close(self) -> bool:
         """Whether the window may close or change its library now; may ask the person. Children are let go on True."""
         return True
+
+
+class Explorer(Protocol):
+    """What the explorer can besides: show what need not be in any library."""
+
+    def open(self, checkpoint: Path | None, film: Path | None) -> None:
+        """Open the folder of a run or checkpoint, and a film's file that is shown and never stored; None changes nothing."""
+        ...

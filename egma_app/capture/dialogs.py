@@ -38,6 +38,7 @@ class DiscardDialog(QDialog):
         buttons = QDialogButtonBox()
         self._discard = buttons.addButton("Discard", QDialogButtonBox.ButtonRole.AcceptRole)
         buttons.addButton("Go on reading", QDialogButtonBox.ButtonRole.RejectRole)
+        self._discard.setDefault(True)
         self._discard.setEnabled(False)
         self.reason.textChanged.connect(lambda text: self._discard.setEnabled(bool(text.strip())))
         buttons.accepted.connect(self.accept)

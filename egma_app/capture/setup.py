@@ -55,7 +55,7 @@ class SetupForm(QWidget):
         self.width_mm, self.height_mm, self.distance_mm = _millimetres("Width"), _millimetres("Height"), _millimetres("Distance")
         self.confirmed = QCheckBox("These sizes are right")
         self.confirmed.setToolTip("Measured, or read from the monitor's manual. Every angle of the recording depends on them.")
-        self._check = _quiet_label()
+        self.check = _quiet_label()
         self.open_button = QPushButton("Open session")
         self.open_button.setProperty("role", "main")
         self._lay_out()
@@ -102,7 +102,7 @@ class SetupForm(QWidget):
         form.addRow("Lit width", self.width_mm)
         form.addRow("Lit height", self.height_mm)
         form.addRow("Eye to screen", self.distance_mm)
-        form.addRow("", self._check)
+        form.addRow("", self.check)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(form)
@@ -119,7 +119,7 @@ class SetupForm(QWidget):
         self._about_tracker.setText(TRACKERS[self.tracker.currentData()][1])
         sizes = self.width_mm.value(), self.height_mm.value(), self.distance_mm.value()
         self.confirmed.setEnabled(self._monitor is not None and min(sizes) > 0)
-        self._check.setText("")
+        self.check.setText("")
         if self._monitor is not None and min(sizes) > 0:
             pixels = native_size(self._monitor)
             across, down = sizes[0] / pixels.width(), sizes[1] / pixels.height()
@@ -127,10 +127,10 @@ class SetupForm(QWidget):
             odd = max(across, down) / min(across, down) > _UNSQUARE
             if odd:
                 text += f" A pixel would be {across:.3f} × {down:.3f} mm, which is not square: please check."
-                tint(self._check, WARNING)
+                tint(self.check, WARNING)
             else:
-                self._check.setPalette(QPalette())
-            self._check.setText(text)
+                self.check.setPalette(QPalette())
+            self.check.setText(text)
         self.open_button.setEnabled(self.setup() is not None)
 
     def _accept(self) -> None:

@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QPalette, QShowEvent
-from PySide6.QtWidgets import QLabel, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtGui import QShowEvent
+from PySide6.QtWidgets import QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from egma_app import actions, jobs
 from egma_app.capture.dialogs import DiscardDialog, confirm_stop
+from egma_app.capture.film_panel import FilmPanel
 from egma_app.capture.films import StudyFilms
 from egma_app.capture.reading_panel import ReadingPanel
 from egma_app.capture.recording import Recording
-from egma_app.capture.sentence_line import SentenceLine
 from egma_app.capture.session import SaidSentence, Setup, State
 from egma_app.capture.setup import SetupForm
 from egma_app.capture.worklist import Worklist
 from egma_app.messages import Banner, Message
 from egma_app.settings import Settings
-from egma_app.viewer.image_view import ImageView
 from egma_app.workspace import Library, Workspace
 from egma_core.errors import EgmaError
 from egma_core.store.values import Changes, StudyEntry
@@ -55,17 +54,16 @@ class CaptureWorkspace(Workspace):
         self._shown_state: State = "closed"
         self.banner = Banner()
         self.worklist = Worklist()
-        self.view = ImageView(settings.values)
+        self.film_panel = FilmPanel(settings.values)
+        self.view, self.line = self.film_panel.view, self.film_panel.line
         self.films = StudyFilms(self)
         self.recording = Recording(self.view, self)
         self.session = self.recording.session
-        self.line = SentenceLine()
         self.setup_form = SetupForm(settings)
         self.actions_by_id = actions.bind(self, self._slots())
         actions.bind(self.view, {"capture.write": self._write_or_start})
         actions.bind(self.line, {"capture.film": self.view.setFocus})
         self.panel = ReadingPanel(self.session, self.actions_by_id)
-        self._title, self._shown_as = QLabel(), QLabel()
         self._side = QStackedWidget()
         self._lay_out()
         self._connect()
@@ -223,9 +221,7 @@ class CaptureWorkspace(Workspace):
                 self.view.setFocus()
 
     def _say_view(self) -> None:
-        self._title.setText(self.films.caption())
-        only_looking = "Looking only, nothing is recorded" if self.session.state == "closed" and self.view.description() else ""
-        self._shown_as.setText("   ·   ".join(part for part in (self.view.description(), only_looking) if part))
+        self.film_panel.say(self.films.caption(), "Looking only, nothing is recorded" if self.session.state == "closed" else "")
 
     def _curtain_caption(self) -> str:
         """Why the film is hidden; "" while it is shown. The first glance belongs to the recording."""
@@ -277,14 +273,6 @@ class CaptureWorkspace(Workspace):
         self.recording.lost.connect(self._on_lost)
 
     def _lay_out(self) -> None:
-        for label in (self._title, self._shown_as):
-            label.setForegroundRole(QPalette.ColorRole.PlaceholderText)
-        film = QWidget()
-        column = QVBoxLayout(film)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(6)
-        for widget, stretch in ((self._title, 0), (self.view, 1), (self._shown_as, 0), (self.line, 0)):
-            column.addWidget(widget, stretch)
         side = QWidget()
         self._side.addWidget(self.setup_form)
         self._side.addWidget(self.panel)
@@ -293,7 +281,7 @@ class CaptureWorkspace(Workspace):
         column.addWidget(self.banner)
         column.addWidget(self._side, 1)
         splitter = QSplitter(Qt.Orientation.Horizontal)
-        for widget, width, stretch in ((self.worklist, 290, 0), (film, 900, 1), (side, 300, 0)):
+        for widget, width, stretch in ((self.worklist, 290, 0), (self.film_panel, 900, 1), (side, 300, 0)):
             splitter.addWidget(widget)
             splitter.setStretchFactor(splitter.count() - 1, stretch)
             widget.setMinimumWidth(min(width, 240))

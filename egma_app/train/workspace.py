@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QAction, QPalette
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QMessageBox, QPushButton, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from egma_app import actions, jobs
@@ -228,7 +229,7 @@ class TrainWorkspace(Workspace):
 
     def _lay_out(self) -> None:
         buttons = QHBoxLayout()
-        start, stop, self._explore_button = (_button(self.actions_by_id[f"train.{id}"], self) for id in ("start", "stop", "explore"))
+        start, stop, self._explore_button = (_button(self.actions_by_id[f"train.{verb}"], self) for verb in ("start", "stop", "explore"))
         for button in (start, self._explore_button):
             button.setProperty("role", "main")
         buttons.addWidget(start, 1)
@@ -236,6 +237,7 @@ class TrainWorkspace(Workspace):
         line = QFrame(self)
         line.setFrameShape(QFrame.Shape.HLine)
         line.setFrameShadow(QFrame.Shadow.Plain)
+        line.setForegroundRole(QPalette.ColorRole.Mid)
         left, right = QWidget(self), QWidget(self)
         settings = QVBoxLayout(left)
         settings.setContentsMargins(0, 0, 8, 0)
@@ -267,7 +269,7 @@ class TrainWorkspace(Workspace):
         layout.addWidget(self._stack, 1)
 
 
-def _button(action: Any, parent: QWidget) -> QPushButton:
+def _button(action: QAction, parent: QWidget) -> QPushButton:
     button = QPushButton(action.icon(), action.text(), parent)
     button.setIconSize(QSize(16, 16))
     button.setToolTip(action.toolTip())

@@ -83,6 +83,11 @@ class FilmCanvas(QWidget):
         """Whether the curtain is drawn."""
         return self._curtain
 
+    @property
+    def caption(self) -> str:
+        """What the curtain says; "" while it is open."""
+        return self._caption if self._curtain else ""
+
     def set_curtain(self, drawn: bool, caption: str = "") -> None:
         """Draw a black curtain with a quiet caption over the film, or open it; the log says which."""
         if (drawn, caption) != (self._curtain, self._caption):

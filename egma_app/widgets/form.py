@@ -140,9 +140,8 @@ class Section(QWidget):
     def __init__(self, title: str, parent: QWidget, *, opened: bool) -> None:
         super().__init__(parent)
         self._title = title
+        self._changed = 0
         self.header = QToolButton(self)
-        self.header.setCheckable(True)
-        self.header.setChecked(opened)
         self.header.setAutoRaise(True)
         self.header.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.header.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -156,19 +155,24 @@ class Section(QWidget):
         layout.setSpacing(2)
         layout.addWidget(self.header)
         layout.addWidget(self._body)
-        self.header.toggled.connect(self._open)
-        self._open(opened)
-        self.count_changed(0)
+        self.header.clicked.connect(lambda: self.open(self._body.isHidden()))
+        self.open(opened)
+
+    def open(self, opened: bool = True) -> None:
+        """Show the rows, or hide them."""
+        self._body.setVisible(opened)
+        self.header.setArrowType(Qt.ArrowType.DownArrow if opened else Qt.ArrowType.RightArrow)
+        self._name()
 
     def count_changed(self, changed: int) -> None:
         """Say in the header how many values inside differ from their defaults."""
-        text = f"{self._title}   ● {changed} changed" if changed else self._title
-        self.header.setText(text)
-        self.header.setAccessibleName(text)
+        self._changed = changed
+        self._name()
 
-    def _open(self, opened: bool) -> None:
-        self._body.setVisible(opened)
-        self.header.setArrowType(Qt.ArrowType.DownArrow if opened else Qt.ArrowType.RightArrow)
+    def _name(self) -> None:
+        text = f"{self._title}   ● {self._changed} changed" if self._changed else self._title
+        self.header.setText(text)
+        self.header.setAccessibleName(f"{text}, {'closed' if self._body.isHidden() else 'opened'}")
 
 
 class OptionsForm(QWidget, Generic[T]):
@@ -240,7 +244,7 @@ class OptionsForm(QWidget, Generic[T]):
         for name, row in self._rows.items():
             if row.problem:
                 for section in self._above(name):
-                    section.header.setChecked(True)
+                    section.open()
                 row.focus()
                 return
 

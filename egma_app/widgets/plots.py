@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QSize, Qt, QTimer
-from PySide6.QtGui import QColor, QFont, QPalette
+from PySide6.QtGui import QColor, QFont, QPainter, QPalette, QPen, QPixmap
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from egma_app.widgets.tints import CURVES
@@ -21,8 +21,9 @@ STYLE_WORDS = ("solid", "dashed", "dotted", "dash-dot", "dash-dot-dot")
 class _Curve:
     """One curve and its points; beyond `CAPACITY`, every second one is dropped, so that memory and drawing stay bounded."""
 
-    def __init__(self, item: pg.PlotDataItem, label: pg.LabelItem) -> None:
+    def __init__(self, item: pg.PlotDataItem, sample: QLabel, label: QLabel) -> None:
         self.item = item
+        self.sample = sample
         self.label = label
         self.x: list[float] = []
         self.y: list[float] = []
@@ -48,24 +49,8 @@ class LiveCurves(QWidget):
     def __init__(self, title: str, x_label: str, y_label: str, *, log_y: bool = False, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._curves: dict[str, _Curve] = {}
-        palette = self.palette()
         self._item = pg.PlotItem()
-        self._plot = pg.GraphicsView(parent=self, background=palette.color(QPalette.ColorRole.Base).name())
-        self._plot.setCentralItem(self._item)
-        self._item.setMenuEnabled(False)
-        self._item.hideButtons()
-        self._item.showGrid(x=True, y=True, alpha=0.12)
-        self._item.setClipToView(True)
-        self._item.setDownsampling(auto=True, mode="peak")
-        ink = _mixed(palette.color(QPalette.ColorRole.Text), palette.color(QPalette.ColorRole.Base), 0.75)
-        for side, text in (("bottom", x_label), ("left", y_label)):
-            axis = self._item.getAxis(side)
-            axis.setLabel(text, color=ink.name())
-            axis.setTextPen(ink)
-            axis.setPen(pg.mkPen(_mixed(ink, palette.color(QPalette.ColorRole.Base), 0.5)))
-            axis.label.setDefaultTextColor(ink)
-            axis.enableAutoSIPrefix(False)
-        self._legend = self._item.addLegend(offset=(-12, 12), labelTextColor=ink, brush=pg.mkBrush(palette.color(QPalette.ColorRole.Base)))
+        self._plot = self._make_plot(x_label, y_label)
         self._log = QCheckBox("Log scale", self)
         self._log.setToolTip("Show the y axis logarithmically: small late changes stay visible beside large early ones")
         self._log.setChecked(log_y)
@@ -80,7 +65,11 @@ class LiveCurves(QWidget):
         bar.addWidget(self._log)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
+        self._legend = QHBoxLayout()
+        self._legend.setSpacing(6)
+        self._legend.addStretch(1)
         layout.addLayout(bar)
+        layout.addLayout(self._legend)
         layout.addWidget(self._plot, 1)
         self._plot.setAccessibleName(title)
         self._timer = QTimer(self)
@@ -88,13 +77,35 @@ class LiveCurves(QWidget):
         self._timer.setInterval(REDRAW_MS)
         self._timer.timeout.connect(self._redraw)
 
+    def _make_plot(self, x_label: str, y_label: str) -> pg.GraphicsView:
+        ground, text = (self.palette().color(role) for role in (QPalette.ColorRole.Base, QPalette.ColorRole.Text))
+        ink = _mixed(text, ground, 0.75)
+        self._item.setMenuEnabled(False)
+        self._item.hideButtons()
+        self._item.showGrid(x=True, y=True, alpha=0.12)
+        self._item.setClipToView(True)
+        self._item.setDownsampling(auto=True, mode="peak")
+        for side, label in (("bottom", x_label), ("left", y_label)):
+            axis = self._item.getAxis(side)
+            axis.setPen(pg.mkPen(_mixed(ink, ground, 0.5)))
+            axis.setTextPen(ink)
+            axis.setLabel(label, color=ink.name())
+            axis.enableAutoSIPrefix(False)
+        plot = pg.GraphicsView(parent=self, background=ground.name())
+        plot.setCentralItem(self._item)
+        return plot
+
     def add(self, name: str, x: float, y: float) -> None:
         """Add one point to a curve, making the curve at its first point; a value that is not finite leaves a gap."""
         if name not in self._curves:
             index = len(self._curves)
             pen = pg.mkPen(CURVES[index % len(CURVES)], width=2 if index == 0 else 1, style=STYLES[index % len(STYLES)])
-            item = self._item.plot(pen=pen, name=name, connect="finite")
-            self._curves[name] = _Curve(item, self._legend.items[-1][1])
+            sample, label = QLabel(self), QLabel(name, self)
+            sample.setPixmap(_sample(pen, self.devicePixelRatioF()))
+            for widget in (sample, label):
+                self._legend.insertWidget(self._legend.count() - 1, widget)
+            self._legend.insertSpacing(self._legend.count() - 1, 10)
+            self._curves[name] = _Curve(self._item.plot(pen=pen, name=name, connect="finite"), sample, label)
         self._curves[name].add(x, y)
         if not self._timer.isActive():
             self._timer.start()
@@ -104,6 +115,10 @@ class LiveCurves(QWidget):
         self._timer.stop()
         for curve in self._curves.values():
             self._item.removeItem(curve.item)
+            curve.sample.deleteLater()
+            curve.label.deleteLater()
+        while self._legend.count() > 1:
+            self._legend.takeAt(0)
         self._curves.clear()
         self._plot.setAccessibleDescription("")
 
@@ -135,6 +150,19 @@ class LiveCurves(QWidget):
             said.append(f"{text} ({STYLE_WORDS[index % len(STYLES)]})")
         self._item.setLogMode(y=log)
         self._plot.setAccessibleDescription("; ".join(said))
+
+
+def _sample(pen: QPen, ratio: float) -> QPixmap:
+    """A short piece of a line, for the legend."""
+    width, height = 30, 10
+    picture = QPixmap(round(width * ratio), round(height * ratio))
+    picture.setDevicePixelRatio(ratio)
+    picture.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(picture)
+    painter.setPen(pen)
+    painter.drawLine(0, height // 2, width, height // 2)
+    painter.end()
+    return picture
 
 
 def _mixed(first: QColor, second: QColor, share: float) -> QColor:

@@ -70,7 +70,8 @@ class PretrainedVision(nn.Module):
         if after.ndim == 4:
             # Convolutional backbones normalise the mean over the map only; here it is done a cell.
             before = after.flatten(2).transpose(1, 2)
-            after = self.model.layernorm(before) if hasattr(self.model, "layernorm") else before
+            norm = getattr(self.model, "layernorm", None)
+            after = norm(before) if isinstance(norm, nn.Module) else before
         columns = math.isqrt(after.shape[1])
         if side % columns:
             raise ConfigError(

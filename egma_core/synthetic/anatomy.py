@@ -7,9 +7,8 @@ off-centre, nearer to the detector or a little askew is described by `Stance`, w
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,7 +21,8 @@ SIDE = 512
 MIDDLE = SIDE / 2
 
 Side = Literal["left", "right"]
-Array = NDArray[np.float32]
+Array: TypeAlias = NDArray[np.floating[Any]]
+"""A picture or a set of points; float32 throughout, though the type checker cannot follow it through arithmetic with plain numbers."""
 
 
 @dataclass(frozen=True)
@@ -127,11 +127,11 @@ class Anatomy:
         across = x - self.heart_middle(y)
         return (across / self._heart_half_width(down)) ** 2 + down**2
 
-    def heart_middle(self, y: Array | float) -> Array | float:
-        """x of the middle of the heart's shadow at height y."""
+    def heart_middle(self, y: Array) -> Array:
+        """The x of the middle of the heart's shadow at height y."""
         return self.heart_tilt * (y - self.heart_y) + 0.14 * self.heart_width
 
-    def _heart_half_width(self, down: Array | np.float32) -> Array:
+    def _heart_half_width(self, down: Array) -> Array:
         """Half the width that the shadow would have if it were not rounded: narrow above, broad on the diaphragm."""
         return np.float32(0.5 * self.heart_width) * (1.0 + 0.16 * np.clip(down, -1.0, 1.0))
 
@@ -140,17 +140,17 @@ class Anatomy:
         """Distance of each hilum from the midline."""
         return 0.29 * self.half_width
 
-    def hilum_y(self, sign: Array | float) -> Array | float:
-        """Height of the hilum: the left (`sign` +1) stands a little higher than the right (-1)."""
-        return self.apex + 148.0 - 7.0 * sign
+    def hilum_y(self, side: Side) -> float:
+        """Height of the hilum: the left one stands a little higher."""
+        return self.apex + (141.0 if side == "left" else 155.0)
 
     def medial_limit(self, y: float, side: Side) -> float:
         """Distance from the midline beyond which the lung is clear of mediastinum and heart, at height y."""
-        border = float(self.mediastinal_border(np.float32(y)))
-        down = np.float32((y - self.heart_y) / self.heart_half_height)
-        reach = float(self._heart_half_width(down)) * math.sqrt(max(0.0, 1.0 - float(down) ** 2))
-        sign = 1.0 if side == "left" else -1.0
-        return max(border, sign * float(self.heart_middle(y)) + reach)
+        at = np.array([y])
+        down = (at - self.heart_y) / self.heart_half_height
+        reach = self._heart_half_width(down) * np.sqrt(np.maximum(1.0 - down**2, 0.0))
+        middle = self.heart_middle(at) * (1.0 if side == "left" else -1.0)
+        return max(self.mediastinal_border(at).item(), (middle + reach).item())
 
     def both_lungs(self) -> Rect:
         """The rectangle of the plane in which lung disease of both sides is seen, around the hila."""

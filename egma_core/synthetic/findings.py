@@ -6,6 +6,7 @@ zone of one lung, so that each stays visible.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -59,7 +60,7 @@ class Finding:
     box: Rect
 
 
-def random_findings(anatomy: Anatomy, names: list[FindingName], rng: np.random.Generator) -> tuple[Anatomy, tuple[Finding, ...]]:
+def random_findings(anatomy: Anatomy, names: Sequence[FindingName], rng: np.random.Generator) -> tuple[Anatomy, tuple[Finding, ...]]:
     """Give each of `names` a severity, and a side and zone that nothing else holds; one that finds no room is left out.
 
     Returns:
@@ -114,13 +115,13 @@ def _extent(name: FindingName, anatomy: Anatomy, side: Side | None, zone: Zone, 
         return _mirrored(sign, 0.26 * wall, 0.26 * wall + 100.0, anatomy.apex, anatomy.apex + 1.9 * gap)
     if name == "hilar enlargement":
         radius = 17.0 + 5.0 * severity
-        return _around(sign, anatomy.hilum_x + 4.0, anatomy.hilum_y(sign), radius, 1.35 * radius)
+        return _around(sign, anatomy.hilum_x + 4.0, anatomy.hilum_y(side), radius, 1.35 * radius)
     half_x, half_y = _half_size(name, severity, rng)
     low, high = {"upper": (0.26, 0.40), "mid": (0.46, 0.60), "lower": (0.70, 0.84)}[zone]
     height = anatomy.dome_right - anatomy.apex
     y = anatomy.apex + rng.uniform(low, high) * height
-    inner = float(anatomy.medial_limit(y, side)) + 0.7 * half_x
-    outer = float(anatomy.chest_wall(np.float32(y))) - 0.8 * half_x
+    inner = anatomy.medial_limit(y, side) + 0.7 * half_x
+    outer = anatomy.chest_wall(np.array([y])).item() - 0.8 * half_x
     x = rng.uniform(inner, outer) if inner < outer else (inner + outer) / 2
     return _around(sign, x, y, half_x, half_y)
 

@@ -204,6 +204,7 @@ def _vessels(anatomy: Anatomy, rng: np.random.Generator) -> Array:
     angle = rng.uniform(-1.3, 1.4, (n_vessels, 1)) + np.cumsum(rng.normal(0, 0.04, (n_vessels, n_points)), axis=1)
     step = rng.uniform(60.0, 140.0, (n_vessels, 1)) / n_points
     x = sign * (anatomy.hilum_x - 12.0 + np.cumsum(np.cos(angle) * step, axis=1))
-    y = anatomy.hilum_y(sign) + np.cumsum(np.sin(angle) * step, axis=1)
+    hilum = np.where(sign > 0, anatomy.hilum_y("left"), anatomy.hilum_y("right"))
+    y = hilum + np.cumsum(np.sin(angle) * step, axis=1)
     weight = (rng.uniform(0.3, 0.9, (n_vessels, 1)) * (1.0 - run) ** 0.6 * step).astype(np.float32)
     return np.minimum(splat(*anatomy.stance.to_image(x, y), weight, 1.8), np.float32(1.8))

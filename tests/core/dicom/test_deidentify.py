@@ -66,9 +66,9 @@ def differences(one: DicomImage, other: DicomImage) -> list[str]:
 @pytest.fixture(scope="module")
 def copies(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Path, DicomImage, FilmCopy]]:
     """Every film of the test data that opens, as it is shown, and its copy; the others are refused as the reader refuses them."""
-    folder = tmp_path_factory.mktemp("copies")
     made: list[tuple[Path, DicomImage, FilmCopy]] = []
     for path in films(shared_data):
+        folder = tmp_path_factory.mktemp("copies")  # one each: some of the films share their UIDs
         try:
             image = read_image(path)
         except ImageError as error:

@@ -18,9 +18,7 @@ from egma_core.errors import UnsupportedImageError
 
 
 def film(pixels: object = ((0,),), **fields: object) -> DicomImage:
-    given = {
-        name: "" for name in ("spacing_source", "modality", "view_position", "study_uid", "series_uid", "instance_uid", "sop_class_uid")
-    }
+    given = dict.fromkeys(("spacing_source", "modality", "view_position", "study_uid", "series_uid", "instance_uid", "sop_class_uid"), "")
     image = DicomImage(
         pixels=np.array(pixels, np.uint16)[None],
         offset=0,
