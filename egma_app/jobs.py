@@ -260,9 +260,9 @@ class Child(QObject):
         if self._killed:
             self._end(f"{self.purpose} did not end in time and was stopped.", ok=False)
         elif status == QProcess.ExitStatus.CrashExit:
-            self._end(f"The process for {self.purpose.lower()} was ended from outside or crashed.", ok=False)
+            self._end(f"{self.purpose} has stopped: its process crashed or was ended from outside.", ok=False)
         elif code != 0:
-            self._end(f"The process for {self.purpose.lower()} stopped with an error (code {code}).", ok=False)
+            self._end(f"{self.purpose} has stopped: its process ended with an error (code {code}).", ok=False)
         else:
             self._end("" if self._asked_to_end else f"{self.purpose} has ended.", ok=True)
 

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
     QPlainTextEdit,
     QProgressBar,
     QPushButton,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -69,6 +70,7 @@ class ImportDialog(QDialog):
         self._start.clicked.connect(self.start)
         self._close.clicked.connect(self.reject)
         self._read_header()
+        self.folder.setFocus()
 
     @property
     def running(self) -> bool:
@@ -150,6 +152,7 @@ class ImportDialog(QDialog):
             box.setCurrentText(_guess(ours, theirs))
         self._table.setVisible(bool(theirs))
         self._judge()
+        self.adjustSize()
 
     def _lay_out(self) -> None:
         about = QLabel(_ABOUT[self._kind])
@@ -159,11 +162,12 @@ class ImportDialog(QDialog):
         form.addRow("Folder", self._with_browse(self.folder, folder=True))
         form.addRow("Labels (CSV)" if self._kind == "images" else "Labels (CSV, if any)", self._with_browse(self.labels, folder=False))
         self._table = QWidget()
+        self._table.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         columns = QFormLayout(self._table)
         columns.setContentsMargins(0, 0, 0, 0)
         for ours, box in self.columns.items():
-            columns.addRow(f"Column of {ours.replace('_', ' ')}", box)
-        form.addRow("", self._table)
+            columns.addRow(ours.replace("_", " ").capitalize(), box)
+        form.addRow("Its columns", self._table)
         row = QHBoxLayout()
         row.addStretch(1)
         row.addWidget(self._close)

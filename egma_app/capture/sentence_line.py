@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from time import perf_counter_ns
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QEvent, Signal
 from PySide6.QtWidgets import QLineEdit, QWidget
 
 from egma_app.capture.session import SaidSentence
@@ -33,7 +33,6 @@ class SentenceLine(QLineEdit):
         self._now_ns = now_ns
         self._onset_ns: int | None = None
         self._offset_ns = 0
-        self.setPlaceholderText(_HINT)
         self.setAccessibleName("Sentence")
         self.setMaxLength(2000)
         self.textEdited.connect(self._edited)
@@ -51,6 +50,12 @@ class SentenceLine(QLineEdit):
         """Throw away what is typed."""
         self.clear()
         self._onset_ns = None
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Say how it is used only while it can be used."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.EnabledChange:
+            self.setPlaceholderText(_HINT if self.isEnabled() else "")
 
     def _edited(self, text: str) -> None:
         now_ns = self._now_ns()

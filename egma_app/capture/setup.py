@@ -130,6 +130,7 @@ class SetupForm(QWidget):
                 tint(self.check, WARNING)
             else:
                 self.check.setPalette(QPalette())
+            self.check.setForegroundRole(QPalette.ColorRole.WindowText if odd else QPalette.ColorRole.PlaceholderText)
             self.check.setText(text)
         self.open_button.setEnabled(self.setup() is not None)
 

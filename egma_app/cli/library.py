@@ -10,7 +10,7 @@ import click
 from egma_app.cli.command import FILE, FOLDER, bar, pairs, store_option
 
 if TYPE_CHECKING:
-    from egma_core.interchange.report import ImportReport
+    from egma_core.interchange.films import ImportReport
 
 LABELS_HELP = "CSV with the columns image, patient_id, labels, sentences and, optionally, split; labels are separated by |."
 columns_option = click.option(
@@ -77,9 +77,9 @@ def record(library: str, tracker: str, rate: float, seconds: float, seed: int) -
             rate_hz=rate,
             seconds=seconds,
             seed=seed,
-            progress=lambda p: progress(round(p.n_samples), round(rate * seconds)),
+            progress=lambda p: progress(p.n_samples, round(rate * seconds)),
         )
-    click.echo(f"Reading {result.reading_id}: {result.n_samples} samples in {seconds:g} s, all durable.")
+    click.echo(f"Reading {result.id}: {result.n_samples} samples in {seconds:g} s, all durable.")
 
 
 @click.command()

@@ -33,7 +33,7 @@ def resolve(folder: Path) -> Path:
 def title_of(checkpoint: Path) -> str:
     """What to call a checkpoint in a list: its run's name and its step, or the folder's own name."""
     if checkpoint.parent.name == "checkpoints":
-        return f"{checkpoint.parent.parent.name}, {checkpoint.name.replace('_', ' ')}"
+        return f"{checkpoint.parent.parent.name}, step {checkpoint.name.removeprefix('step_').lstrip('0')}"
     return checkpoint.name
 
 

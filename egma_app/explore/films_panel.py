@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from egma_app.widgets.tables import Column, RecordTable
@@ -77,6 +77,7 @@ class FilmsPanel(QWidget):
         self.filter.setClearButtonEnabled(True)
         self.filter.setAccessibleName("Filter the films")
         self.table: RecordTable[FilmRow] = RecordTable("Films of the library", COLUMNS, self)
+        self.table.sortByColumn(0, Qt.SortOrder.AscendingOrder)
         self._count = QLabel(self)
         self._open = QPushButton("Open a file…", self)
         self._open.setToolTip("Show any DICOM, PNG or JPEG film; it is not stored anywhere")

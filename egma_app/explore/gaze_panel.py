@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QObject, QSignalBlocker, Qt, Signal
+from PySide6.QtCore import QObject, QSignalBlocker, Signal
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QComboBox, QHeaderView, QLabel, QVBoxLayout, QWidget
 
@@ -89,7 +89,6 @@ class GazePanel(QWidget):
         self._readings.setAccessibleName("Reading of this film")
         self._readings.setToolTip("Who read this film, when, and where the gaze came from")
         self.sentences: RecordTable[_Row] = RecordTable("The reader's sentences", _COLUMNS, self.words)
-        self.sentences.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
         self.sentences.setSortingEnabled(False)
         self.sentences.setWordWrap(True)
         self.sentences.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)

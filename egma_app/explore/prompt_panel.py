@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from PySide6.QtCore import QSignalBlocker, Qt, Signal
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QSignalBlocker, QSize, Qt, Signal
 from PySide6.QtGui import QFont, QPalette
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
     QHeaderView,
     QLabel,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
     QToolButton,
     QTreeWidget,
     QTreeWidgetItem,
@@ -23,6 +25,13 @@ from egma_core.inference.prompts import PromptSet
 
 _NEW_CLASS = "new class"
 _NEW_SENTENCE = "a sentence that stands for it"
+
+
+class _Roomy(QStyledItemDelegate):
+    """Rows with some air between them."""
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
+        return super().sizeHint(option, index) + QSize(0, 6)
 
 
 class PromptPanel(QWidget):
@@ -46,13 +55,13 @@ class PromptPanel(QWidget):
         self._tree.headerItem().setToolTip(
             1, "How well the whole film answers to the sentence: cosine similarity times the learned temperature"
         )
-        self._tree.headerItem().setTextAlignment(1, Qt.AlignmentFlag.AlignRight)
+        self._tree.headerItem().setTextAlignment(1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self._tree.header().setStretchLastSection(False)
         self._tree.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         self._tree.header().setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
         self._tree.setAccessibleName("Prompts: classes and their sentences")
-        self._tree.setWordWrap(True)
-        self._tree.setUniformRowHeights(False)
+        self._tree.setItemDelegate(_Roomy(self._tree))
+        self._tree.setUniformRowHeights(True)
         self._tree.setIndentation(14)
         self._tree.setEditTriggers(
             QAbstractItemView.EditTrigger.DoubleClicked
@@ -125,6 +134,12 @@ class PromptPanel(QWidget):
                         self._tree.setCurrentItem(row)
                     return
 
+    def forget_choice(self) -> None:
+        """No row is chosen any more."""
+        with QSignalBlocker(self._tree):
+            self._tree.clearSelection()
+            self._tree.setCurrentIndex(QModelIndex())
+
     def sentence(self) -> str:
         """The sentence under the cursor; a class's row stands for its first sentence; "" where there is none."""
         item = self._tree.currentItem()
@@ -133,6 +148,10 @@ class PromptPanel(QWidget):
         if item.parent() is None:
             return next((row.text(0).strip() for row in _children(item) if row.text(0).strip()), "")
         return item.text(0).strip()
+
+    def class_of(self, sentence: str) -> str:
+        """The class that a sentence stands for, or ""."""
+        return next((name for name, sentences in self.prompts().prompts.items() if sentence in sentences), "")
 
     def first_sentence_of(self, name: str) -> str:
         """A class's first sentence, or ""."""
@@ -194,7 +213,7 @@ class PromptPanel(QWidget):
     def _make_row(self, item: QTreeWidgetItem, sentence: str) -> QTreeWidgetItem:
         row = QTreeWidgetItem(item, [sentence])
         row.setFlags(row.flags() | Qt.ItemFlag.ItemIsEditable)
-        row.setTextAlignment(1, Qt.AlignmentFlag.AlignRight)
+        row.setTextAlignment(1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         row.setForeground(1, self.palette().brush(QPalette.ColorRole.PlaceholderText))
         return row
 
@@ -203,6 +222,10 @@ class PromptPanel(QWidget):
         return [item for item in items if item is not None]
 
     def _edited(self) -> None:
+        with QSignalBlocker(self._tree):
+            for item in self._classes():
+                for row in _children(item):
+                    row.setToolTip(0, row.text(0))
         names = [item.text(0).strip() for item in self._classes()]
         twice = sorted({name for name in names if name and names.count(name) > 1})
         said = ""

@@ -28,7 +28,7 @@ LAYERS = (
     Layer(
         OWN_RANGE,
         "Own colour range",
-        "Stretch the colours over this sentence's own values; else all sentences share one scale",
+        "Stretch the colours over this sentence's own values; else all share one scale",
         shown=False,
     ),
 )
@@ -68,6 +68,7 @@ class SimilarityPanel(QWidget):
         super().__init__(parent)
         self._map: SimilarityMap | None = None
         self._common = (0.0, 0.0)
+        self._drawn: tuple[SimilarityMap, tuple[float, float]] | None = None
         self.view = ImageView(preferences, self)
         self.view.setAccessibleDescription("The film with the model's similarity to the chosen sentence over it")
         self.controls = LayerControls(LAYERS, opacity=0.55, parent=self)
@@ -109,14 +110,19 @@ class SimilarityPanel(QWidget):
 
     def _draw(self) -> None:
         if self._map is None:
+            self._drawn = None
             self.view.set_overlay(MAP, None)
             self._scale((0.0, 0.0))
             return
-        values, extent = spread(self._map)
-        low, high = similarity_range(values) if self.controls.shown(OWN_RANGE) else self._common
-        self._scale((low, high))
-        picture = similarity_rgba(values, opacity=1.0, low=low, high=high)
         opacity = self.controls.opacity if self.controls.shown(MAP) else 0.0
+        ends = similarity_range(self._map.cosine) if self.controls.shown(OWN_RANGE) else self._common
+        if self._drawn is not None and self._drawn[0] is self._map and self._drawn[1] == ends:
+            self.view.set_opacity(MAP, opacity)
+            return
+        self._drawn = (self._map, ends)
+        self._scale(ends)
+        values, extent = spread(self._map)
+        picture = similarity_rgba(values, opacity=1.0, low=ends[0], high=ends[1])
         self.view.set_overlay(MAP, picture, extent=extent, opacity=opacity)
 
     def _scale(self, ends: tuple[float, float]) -> None:

@@ -175,7 +175,6 @@ class ReadingPanel(QWidget):
             label.setForegroundRole(QPalette.ColorRole.PlaceholderText)
         self._facts.setWordWrap(True)
         self._hint.setWordWrap(True)
-        self.sentences.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
         self.sentences.setSortingEnabled(False)
         self.sentences.setWordWrap(True)
         self.sentences.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)

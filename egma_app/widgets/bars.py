@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QRect, QSignalBlocker, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPalette
 from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
@@ -114,12 +114,10 @@ class BarList(QListView):
         return self._bars.bars[row].name if 0 <= row < len(self._bars.bars) else ""
 
     def choose(self, name: str) -> None:
-        """Choose the bar of that name without saying so."""
-        for row, bar in enumerate(self._bars.bars):
-            if bar.name == name:
-                self.blockSignals(True)
-                self.setCurrentIndex(self._bars.index(row))
-                self.blockSignals(False)
+        """Choose the bar of that name without saying so; no bar for a name that none has."""
+        row = next((row for row, bar in enumerate(self._bars.bars) if bar.name == name), -1)
+        with QSignalBlocker(self):
+            self.setCurrentIndex(self._bars.index(row) if row >= 0 else QModelIndex())
 
     def currentChanged(self, current: Index, previous: Index) -> None:
         """Say which bar was chosen, by click or key."""

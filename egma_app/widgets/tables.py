@@ -140,6 +140,7 @@ class RecordTable(QTableView, Generic[T]):
         self._records: RecordModel[T] = RecordModel(columns, self)
         self.setModel(self._records)
         self.setAccessibleName(name)
+        self.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
         self.setSortingEnabled(True)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)

@@ -17,7 +17,7 @@ from egma_core.dicom.reader import read_image
 from egma_core.errors import CheckpointError, ConfigError
 from egma_core.inference.prediction import Prediction, SimilarityMap
 from egma_core.inference.prompts import PromptSet
-from egma_core.model.checkpoint import load_model
+from egma_core.model.checkpoint import find_checkpoint, load_model
 from egma_core.model.preprocess import NetworkPicture, prepare
 
 Film = DicomImage | Path | str
@@ -51,13 +51,17 @@ class Predictor:
 
     A sentence's score is t times a cosine: of the whole film, or of its best patch, as the checkpoint's configuration
     says (`score`: `global` or `fine_grained`). A class's score is the mean over its sentences.
+
+    Attributes:
+        checkpoint: The checkpoint's folder.
+        model: The model, ready to predict.
     """
 
     def __init__(self, checkpoint: Path | str, device: str = "cpu") -> None:
         """Load a checkpoint.
 
         Args:
-            checkpoint: The checkpoint's folder.
+            checkpoint: A checkpoint's folder, or a training run's, whose best checkpoint is then taken.
             device: A torch device, such as cpu or cuda.
 
         Raises:
@@ -65,10 +69,11 @@ class Predictor:
             ConfigError: There is no such device.
             MissingExtraError: Its encoders need packages that are not installed.
         """
-        self.model = load_model(Path(checkpoint), _device(device))
+        self.checkpoint = find_checkpoint(Path(checkpoint))
+        self.model = load_model(self.checkpoint, _device(device))
         if not all(bool(torch.isfinite(weight).all()) for weight in self.model.state_dict().values()):
             raise CheckpointError(
-                f"The checkpoint {Path(checkpoint).name} holds weights that are no numbers.", "Use one from before training failed."
+                f"The checkpoint {self.checkpoint.name} holds weights that are no numbers.", "Use one from before training failed."
             )
         self._scale = float(self.model.scale.detach())
         self._sentences: dict[str, Tensor] = {}

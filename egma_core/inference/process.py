@@ -2,7 +2,7 @@
 
 Commands and the events that answer them:
 
-- `{"do": "load", "checkpoint": FOLDER, "device": "cpu"}`: `loaded` with `checkpoint` (the folder's name), `grid`
+- `{"do": "load", "checkpoint": FOLDER, "device": "cpu"}` (a checkpoint or a run): `loaded` with `checkpoint` (the folder's name), `grid`
   [rows, columns], `size_px`, `score` (`global` or `fine_grained`) and `provenance`. Films must be sent again.
 - `{"do": "film", "path": FILE, "id": ID, "frame": 0}`: `film` with `id` and `image_shape` [rows, columns].
 - `{"do": "predict", "id": ID, "prompts": {CLASS: [SENTENCE, ...]}}`: `prediction` with `id`, `classes`, `scores`,
@@ -16,7 +16,6 @@ Films are held in memory only, the last few of them; nothing is written anywhere
 from __future__ import annotations
 
 from collections import OrderedDict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from egma_core.child import Channel, Command, serve
@@ -68,11 +67,11 @@ class Service:
         config = predictor.model.config
         self._channel.emit(
             "loaded",
-            checkpoint=Path(checkpoint).name,
+            checkpoint=predictor.checkpoint.name,
             grid=list(predictor.model.grid),
             size_px=config.vision.size_px,
             score=config.score,
-            provenance=read_provenance(Path(checkpoint)),
+            provenance=read_provenance(predictor.checkpoint),
         )
 
     def _film(self, path: str, id: str, frame: int = 0) -> None:

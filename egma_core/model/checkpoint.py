@@ -103,6 +103,26 @@ def load_model(folder: Path, device: torch.device | str = "cpu") -> Egma:
     return model.to(device).eval()
 
 
+def find_checkpoint(path: Path) -> Path:
+    """The checkpoint at a path: the folder itself, or, where it is a training run's, the checkpoint its `best` names, else its `latest`.
+
+    Raises:
+        CheckpointError: A run has no checkpoint yet, or names one that is not there.
+    """
+    checkpoints = path / "checkpoints"
+    if not checkpoints.is_dir():
+        return path
+    pointer = next((path / name for name in ("best", "latest") if (path / name).is_file()), None)
+    if pointer is None:
+        raise CheckpointError(f"The run {path.name} has no checkpoint yet.", "Train it for longer, or choose another.")
+    folder = checkpoints / pointer.read_text(encoding="utf-8").strip()
+    if folder.parent != checkpoints or not folder.is_dir():
+        raise CheckpointError(
+            f"The run {path.name} names a checkpoint that is not there.", f"Choose one of the folders below {checkpoints.name}."
+        )
+    return folder
+
+
 def read_provenance(folder: Path) -> dict[str, Any]:
     """Where a checkpoint comes from, as it was saved; the folder's hashes are `load_model`'s to check.
 

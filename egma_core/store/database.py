@@ -197,6 +197,12 @@ def _dbapi() -> Any:
         return sqlite3
 
 
+def sqlite_version() -> str:
+    """The SQLite that libraries are opened with, and where it comes from."""
+    dbapi = _dbapi()
+    return f"{dbapi.sqlite_version} ({dbapi.__name__.partition('.')[0]})"
+
+
 def _sqlite_engine(path: Path, read_only: bool) -> Engine:
     dbapi = _dbapi()
 

@@ -179,7 +179,7 @@ def test_a_crash_is_said_and_the_reading_recovered(capture: CaptureWorkspace, li
     safe(capture, qtbot)
     os.kill(capture.recording.pid, signal.SIGKILL)
     reach(capture, qtbot, "closed")
-    assert "ended from outside or crashed" in capture.banner.text and "is safe up to 00:0" in capture.banner.text
+    assert "crashed or was ended from outside" in capture.banner.text and "is safe up to 00:0" in capture.banner.text
     assert library.store.readings()[0].state == "recording"
     capture.setup_form.confirmed.setChecked(False)
     open_session(capture, qtbot)

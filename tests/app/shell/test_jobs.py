@@ -171,14 +171,14 @@ def test_crash_is_told_in_words(qtbot: QtBot, echo: str, how: str) -> None:
     else:
         os.kill(child.pid, signal.SIGKILL)
     qtbot.waitUntil(lambda: bool(ear.ended))
-    assert ear.ended == [("The process for echoing was ended from outside or crashed.", False)]
+    assert ear.ended == [("Echoing has stopped: its process crashed or was ended from outside.", False)]
 
 
 def test_failure_is_told_in_words_and_its_errors_kept(qtbot: QtBot, echo: str) -> None:
     child, ear = started(qtbot, echo)
     child.send({"do": "fail"})
     qtbot.waitUntil(lambda: bool(ear.ended))
-    assert ear.ended == [("The process for echoing stopped with an error (code 3).", False)]
+    assert ear.ended == [("Echoing has stopped: its process ended with an error (code 3).", False)]
     assert "words for the log" in child.last_errors
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from egma_core.errors import CheckpointError
-from egma_core.model.checkpoint import load_model, read_provenance, save_model
+from egma_core.model.checkpoint import find_checkpoint, load_model, read_provenance, save_model
 from egma_core.model.config import ModelConfig, TextConfig, VisionConfig
 from egma_core.model.egma import Egma
 from egma_core.model.sealed import SEAL
@@ -188,3 +188,20 @@ def test_a_full_disk_is_said_in_words(saved: Path) -> None:
     with pytest.raises(CheckpointError, match="No space left"):
         save_model(saved.with_name("step_000020"), make(), {}, more=fail)
     assert list(saved.parent.iterdir()) == [saved]
+
+
+def test_a_runs_best_checkpoint_is_found(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    for step in (1, 2):
+        save_model(run / "checkpoints" / f"step_{step:06d}", make(), {})
+    with pytest.raises(CheckpointError, match="no checkpoint yet"):
+        find_checkpoint(run)
+    (run / "latest").write_text("step_000002\n", encoding="utf-8")
+    assert find_checkpoint(run).name == "step_000002"
+    (run / "best").write_text("step_000001\n", encoding="utf-8")
+    assert find_checkpoint(run).name == "step_000001"
+    assert find_checkpoint(run / "checkpoints" / "step_000002").name == "step_000002"
+    for name in ("step_000009", "../checkpoints"):
+        (run / "best").write_text(name, encoding="utf-8")
+        with pytest.raises(CheckpointError, match="not there"):
+            find_checkpoint(run)

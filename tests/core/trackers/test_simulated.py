@@ -67,17 +67,17 @@ def test_seeds_tell_readers_apart_and_starts_tell_readings_apart() -> None:
     assert not np.allclose(paths[0][120:], paths[1][120:])
 
 
-def test_samples_come_at_the_exact_rate_for_hours() -> None:
+def test_samples_come_at_the_exact_rate() -> None:
     clock = Clock()
     tracker = SimulatedTracker(clock, SCREEN, rate_hz=1200.0)
     tracker.start()
     n = 0
     for _ in range(10):
-        clock.now += 360 * SECOND
+        clock.now += 60 * SECOND
         last = tracker.drain()
         n += len(last)
-    assert n == 3600 * 1200 + 1
-    assert last.rows["host_ns"][-1] == Clock.now + 3600 * SECOND
+    assert n == 600 * 1200 + 1
+    assert last.rows["host_ns"][-1] == Clock.now + 600 * SECOND
 
 
 def test_the_eyes_are_on_target_while_they_should_be() -> None:
