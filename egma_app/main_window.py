@@ -231,7 +231,8 @@ class MainWindow(QMainWindow):
         film = workspace.findChild(ImageView)
         self._workspace_menu.setTitle(f"&{workspace.title}")
         for menu, shown in ((self._workspace_menu, workspace.actions()), (self._film_menu, film.actions() if film else [])):
-            menu.clear()
+            for action in menu.actions():  # `clear` would delete actions that only their own widget holds
+                menu.removeAction(action)
             menu.addActions(shown)
             menu.menuAction().setVisible(bool(shown))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QObject, QSignalBlocker, Signal
+from PySide6.QtCore import QObject, QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QComboBox, QHeaderView, QLabel, QVBoxLayout, QWidget
 
@@ -79,6 +79,8 @@ class GazePanel(QWidget):
         self.controls.bar.set_scale(colour_table(GAZE_COLOUR_MAP), ("0", "0.5", "1"), GAZE_MEANING)
         self._caption, self._status = QLabel("Reader", self), QLabel(self)
         self._caption.setWordWrap(True)
+        self._caption.setMinimumHeight(2 * self.fontMetrics().lineSpacing())  # so that both films stay level
+        self._caption.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom)
         self._status.setForegroundRole(QPalette.ColorRole.PlaceholderText)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
@@ -74,6 +74,8 @@ class SimilarityPanel(QWidget):
         self.controls = LayerControls(LAYERS, opacity=0.55, parent=self)
         self._caption = QLabel(self)
         self._caption.setWordWrap(True)
+        self._caption.setMinimumHeight(2 * self.fontMetrics().lineSpacing())  # so that both films stay level
+        self._caption.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom)
         self._status = QLabel(self)
         self._status.setForegroundRole(QPalette.ColorRole.PlaceholderText)
         layout = QVBoxLayout(self)

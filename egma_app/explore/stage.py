@@ -55,4 +55,5 @@ def split(direction: Qt.Orientation, widgets: list[QWidget], sizes: list[int]) -
         splitter.addWidget(widget)
     splitter.setSizes(sizes)
     splitter.setChildrenCollapsible(False)
+    splitter.setHandleWidth(10)
     return splitter

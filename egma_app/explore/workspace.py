@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import importlib.util
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from PySide6.QtCore import QObject, Qt, QTimer
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QFileDialog, QStackedWidget, QVBoxLayout, QWidget
 
 from egma_app import actions, jobs
-from egma_app.explore import checkpoints
 from egma_app.explore.answers import PROMPTS, READER, Answers
-from egma_app.explore.checkpoint_panel import CheckpointPanel
+from egma_app.explore.checkpoint_panel import LOADING, CheckpointPanel
 from egma_app.explore.films_panel import FilmChoice, FilmsPanel
 from egma_app.explore.predictor import PredictorProcess
 from egma_app.explore.prompt_box import PromptBox
 from egma_app.explore.stage import Stage, split
 from egma_app.messages import Banner, Message
 from egma_app.settings import Settings
-from egma_app.widgets.empty import EmptyState
+from egma_app.widgets.extras import MissingExtra, is_installed
 from egma_app.workspace import Library, Workspace
 from egma_core.dicom.image import DicomImage
 from egma_core.dicom.reader import read_image
-from egma_core.errors import CheckpointError
 from egma_core.inference.prediction import Prediction
 from egma_core.inference.prompts import builtin_names
 from egma_core.store.values import Changes, StudyEntry
@@ -40,7 +35,7 @@ class ExploreWorkspace(Workspace):
 
     Attributes:
         banner: Where it says what went wrong.
-        checkpoint: The checkpoint in use, or None.
+        checkpoints: The checkpoint in use, and others.
         film: The film shown, or None.
         predictor: The process that answers.
     """
@@ -51,7 +46,6 @@ class ExploreWorkspace(Workspace):
     def __init__(self, library: Library | None, settings: Settings, parent: QWidget | None = None) -> None:
         """Build the workspace on a library, or on none."""
         super().__init__(settings, parent)
-        self.checkpoint: Path | None = None
         self.film: FilmChoice | None = None
         self._image: DicomImage | None = None
         self._sentence = ""
@@ -60,7 +54,7 @@ class ExploreWorkspace(Workspace):
         self._page = QObject(self)  # owns the job that reads the film now wanted
         self.predictor = PredictorProcess(self)
         self.banner = Banner(self)
-        self.checkpoints = CheckpointPanel(self)
+        self.checkpoints = CheckpointPanel(settings, self)
         self.films = FilmsPanel(self)
         self.stage = Stage(settings.values, self)
         self.prompts = PromptBox(self)
@@ -90,36 +84,17 @@ class ExploreWorkspace(Workspace):
 
     def activated(self) -> None:
         """Take up the checkpoint used last, if none is in use."""
-        recent = checkpoints.recent(self.settings)
-        self.checkpoints.show_recent(recent, self.checkpoint if self.checkpoint in recent else None)
-        if torch_is_there() and self.predictor.child is None and (self.checkpoint is None or not self.banner.isVisibleTo(self)):
-            wanted = self.checkpoint or next(iter(recent), None)
-            if wanted is not None:
-                self.use_checkpoint(wanted)
+        self.checkpoints.refresh()
+        if is_installed("torch") and self.predictor.child is None and not self.banner.isVisibleTo(self):
+            self.checkpoints.use_last()
         self._choose_page()
 
     def open(self, checkpoint: Path | None, film: Path | None) -> None:
         """Use a checkpoint (or a run's best one) and show a film that is not stored, as the command line asks for."""
         if checkpoint is not None:
-            self.use_checkpoint(checkpoint)
+            self.checkpoints.use(checkpoint)
         if film is not None:
             self.open_file(film)
-
-    def use_checkpoint(self, folder: Path) -> None:
-        """Load the checkpoint of a folder: the folder itself, or a run's best."""
-        try:
-            self.checkpoint = checkpoints.resolve(folder)
-        except CheckpointError as error:
-            self.banner.show_error(error)
-            return
-        self.banner.clear()
-        self.answers.forget()
-        checkpoints.remember(self.settings, self.checkpoint)
-        self.checkpoints.show_recent(checkpoints.recent(self.settings), self.checkpoint)
-        self.checkpoints.say("Loading: torch takes some seconds…")
-        self._show_answers()
-        self.predictor.load(self.checkpoint)
-        self._choose_page()
 
     def open_file(self, path: Path) -> None:
         """Show a film that is not of the library; nothing of it is stored."""
@@ -136,9 +111,16 @@ class ExploreWorkspace(Workspace):
         paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
         event.acceptProposedAction()
         if paths and paths[0].is_dir():
-            self.use_checkpoint(paths[0])
+            self.checkpoints.use(paths[0])
         elif paths:
             self.open_file(paths[0])
+
+    def _use_checkpoint(self, checkpoint: Path) -> None:
+        self.banner.clear()
+        self.answers.forget()
+        self.predictor.load(checkpoint)
+        self._show_answers()
+        self._choose_page()
 
     # -- the film
 
@@ -226,10 +208,9 @@ class ExploreWorkspace(Workspace):
     def _waiting_for(self) -> str:
         if self._image is None:
             return ""
-        return "Model: looking at the film…" if self.checkpoint is not None else "Model: no checkpoint is chosen"
-
-    def _loaded(self, event: Mapping[str, Any]) -> None:
-        self.checkpoints.describe(event)
+        if self.checkpoints.current is None:
+            return "Model: no checkpoint is chosen"
+        return "Model: looking at the film…" if self.predictor.child is not None else "Model: not running"
 
     def _died(self, message: Message) -> None:
         self.checkpoints.say("Not running.")
@@ -239,14 +220,15 @@ class ExploreWorkspace(Workspace):
 
     def _restart(self) -> None:
         self.banner.clear()
-        self.checkpoints.say("Loading: torch takes some seconds…")
+        self.checkpoints.say(LOADING)
         self.predictor.restart()
+        self._show_answers()
 
     # -- building
 
     def _slots(self) -> dict[str, actions.Slot]:
         return {
-            "explore.checkpoint": self._browse_checkpoint,
+            "explore.checkpoint": self.checkpoints.browse,
             "explore.film": self._browse_film,
             "explore.find": self.films.filter.setFocus,
             "explore.add_class": self.prompts.panel.add_class,
@@ -256,8 +238,8 @@ class ExploreWorkspace(Workspace):
         }
 
     def _connect(self) -> None:
-        self.checkpoints.chosen.connect(self.use_checkpoint)
-        self.checkpoints.folder_wanted.connect(self._browse_checkpoint)
+        self.checkpoints.chosen.connect(self._use_checkpoint)
+        self.checkpoints.failed.connect(self.banner.show_error)
         self.films.chosen.connect(self._want_film)
         self.films.file_wanted.connect(self._browse_film)
         self.stage.gaze.chosen.connect(self._choose_reader_sentence)
@@ -267,12 +249,12 @@ class ExploreWorkspace(Workspace):
         self.prompts.failed.connect(self.banner.show_error)
         self.prompts.panel.changed.connect(self._debounce.start)
         self.prompts.panel.chosen.connect(self._choose_prompt)
-        self.predictor.loaded.connect(self._loaded)
+        self.predictor.loaded.connect(self.checkpoints.describe)
         self.predictor.answered.connect(self._answered)
         self.predictor.failed.connect(lambda message: self.banner.show_message(message, kind="error"))
         self.predictor.died.connect(self._died)
         self.banner.action_chosen.connect(self._restart)
-        self.stage.next_wanted.connect(lambda: self._browse_checkpoint() if self.checkpoint is None else self._browse_film())
+        self.stage.next_wanted.connect(self._next)
 
     def _lay_out(self) -> None:
         for name in ("explore.load_prompts", "explore.save_prompts"):
@@ -285,11 +267,7 @@ class ExploreWorkspace(Workspace):
         column.addWidget(self.films, 1)
         self._main = split(Qt.Orientation.Horizontal, [left, self.stage, self.prompts], [290, 950, 320])
         self._main.setStretchFactor(1, 1)
-        self._no_torch = EmptyState(
-            "Predictions need torch, which is not installed here",
-            "Install it with:  pip install 'egma[train]'   and start the program again. Everything else works without it.",
-            parent=self,
-        )
+        self._no_torch = MissingExtra("Predictions", "torch", "train", self)
         self._stack = QStackedWidget(self)
         self._stack.addWidget(self._main)
         self._stack.addWidget(self._no_torch)
@@ -299,27 +277,22 @@ class ExploreWorkspace(Workspace):
         layout.addWidget(self._stack, 1)
 
     def _choose_page(self) -> None:
-        self._stack.setCurrentWidget(self._main if torch_is_there() else self._no_torch)
+        self._stack.setCurrentWidget(self._main if is_installed("torch") else self._no_torch)
         if self.film is not None:
             self.stage.show_panels()
-        elif self.checkpoint is None:
+        elif self.checkpoints.current is None:
             self.stage.say("No checkpoint is chosen", "Choose the folder of a training run, or of one of its checkpoints.", "Choose…")
         else:
             words = "Choose one in the list, drop a DICOM file here, or open one. A file that is opened is shown and never stored."
             self.stage.say("No film is open", words, "Open a film…")
 
-    def _browse_checkpoint(self) -> None:
-        start = str(self.checkpoint.parent if self.checkpoint is not None else Path.home())
-        folder = QFileDialog.getExistingDirectory(self, "Choose a run or a checkpoint", start)
-        if folder:
-            self.use_checkpoint(Path(folder))
+    def _next(self) -> None:
+        if self.checkpoints.current is None:
+            self.checkpoints.browse()
+        else:
+            self._browse_film()
 
     def _browse_film(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Open a film", str(Path.home()), "All files (*)")
         if path:
             self.open_file(Path(path))
-
-
-def torch_is_there() -> bool:
-    """Whether torch is installed; it is not imported to find out."""
-    return importlib.util.find_spec("torch") is not None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +20,7 @@ from egma_app.train.monitor import RunMonitor
 from egma_app.train.run import CONFIG, MANIFEST, TrainingRun
 from egma_app.train.run_form import RunForm, free_run_folder
 from egma_app.widgets.empty import EmptyState
+from egma_app.widgets.extras import MissingExtra, is_installed
 from egma_app.workspace import Library, Workspace
 from egma_core.errors import ConfigError
 from egma_core.store.store import Store
@@ -29,11 +29,6 @@ from egma_core.training.config import TrainingConfig, save_config
 
 _COUNTED_TABLES = frozenset({"reading", "study", "instance", "sentence", "report_sentence", "study_label"})
 _STALE_MS = 600
-
-
-def torch_is_there() -> bool:
-    """Whether torch is installed; it is not imported to find out."""
-    return importlib.util.find_spec("torch") is not None
 
 
 class TrainWorkspace(Workspace):
@@ -49,7 +44,6 @@ class TrainWorkspace(Workspace):
 
     name = "train"
     title = "Train"
-    explore_wanted = Signal(object)
 
     def __init__(self, library: Library | None, settings: Settings, parent: QWidget | None = None) -> None:
         """Build the workspace on a library, or on none."""
@@ -202,17 +196,13 @@ class TrainWorkspace(Workspace):
             self.explore_wanted.emit(self._explorable)
 
     def _choose_page(self) -> None:
-        if not torch_is_there():
-            self._empty.say(
-                "Training needs torch, which is not installed here",
-                "Install it with:  pip install 'egma[train]'   and start the program again. Everything else works without it.",
-            )
+        if not is_installed("torch"):
+            self._stack.setCurrentWidget(self._no_torch)
         elif self.library is None:
             self._empty.say("No library is open", "Open a library, or make a new one (Library menu).")
+            self._stack.setCurrentWidget(self._empty)
         else:
             self._stack.setCurrentWidget(self._page)
-            return
-        self._stack.setCurrentWidget(self._empty)
 
     def _count(self) -> None:
         if self._stale and self.library is not None and self._stack.currentWidget() is self._page:
@@ -261,7 +251,9 @@ class TrainWorkspace(Workspace):
         split.setChildrenCollapsible(False)
         self._page = split
         self._stack = QStackedWidget(self)
+        self._no_torch = MissingExtra("Training runs", "torch", "train", self)
         self._stack.addWidget(self._empty)
+        self._stack.addWidget(self._no_torch)
         self._stack.addWidget(self._page)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(12, 10, 12, 10)

@@ -12,6 +12,7 @@ from egma_app import actions
 from egma_app.app import begin, dark_palette
 from egma_app.capture.importing import ImportDialog
 from egma_app.capture.workspace import CaptureWorkspace
+from egma_app.explore.workspace import ExploreWorkspace
 from egma_app.main_window import PURPOSE, WORKSPACES, MainWindow
 from egma_app.settings import Settings
 from egma_app.viewer.image_view import ImageView
@@ -127,6 +128,23 @@ def test_menus_cover_the_film(window: MainWindow, library_path: Path, qtbot: QtB
     qtbot.waitUntil(menu.isVisible)
     menu.close()
     assert covered == [True, False]
+
+
+def test_the_explorer_is_opened_on_what_need_not_be_in_a_library(
+    window: MainWindow, library_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened(window, library_path, qtbot)
+    asked: list[tuple[Path | None, Path | None]] = []
+    monkeypatch.setattr(ExploreWorkspace, "open", lambda _self, checkpoint, film: asked.append((checkpoint, film)))
+    begin(window, None, "", Path("run"), Path("film.dcm"))
+    workspace = window.workspace()
+    assert isinstance(workspace, ExploreWorkspace)
+    window.go("train")
+    trainer = window.workspace()
+    assert trainer is not None
+    trainer.explore_wanted.emit(Path("another"))
+    assert window.workspace() is workspace
+    assert asked == [(Path("run"), Path("film.dcm")), (Path("another"), None)]
 
 
 def test_importing_needs_a_library(window: MainWindow, library_path: Path, qtbot: QtBot) -> None:

@@ -298,9 +298,15 @@ app.processEvents()
 outer.repaint()
 assert view.devicePixelRatioF() == ratio, view.devicePixelRatioF()
 random = np.random.default_rng(5)
-for _ in range(50):
+for _ in range(200):
+    view.rotate(int(random.integers(0, 4)))
+    if random.random() < 0.5:
+        view.flip(across=bool(random.random() < 0.5))
+    view.zoom_by(random.uniform(0.4, 2.5), QPointF(*random.uniform(0, 450, 2)))
+    view.pan(*random.uniform(-60, 60, 2))
     point = random.uniform(0, 500, 2)
     assert np.allclose(view.to_image(view.from_image(*point)), point, atol=0.01)
+view.reset()
 view.actual_size()
 outer.repaint()
 shot = outer.grab().toImage().convertToFormat(QImage.Format.Format_Grayscale8)
