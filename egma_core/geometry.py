@@ -87,7 +87,7 @@ class Transform:
         """
         if abs(self.xx * self.yy - self.xy * self.yx) < 1e-15:
             raise FrameMismatchError(f"{self.source}_to_{self.target} has no inverse.")
-        return Transform(self.target, self.source, *_coefficients(np.linalg.inv(self.matrix())))
+        return Transform(self.target, self.source, *_coefficients(np.asarray(np.linalg.inv(self.matrix()), dtype=np.float64)))
 
     def matrix(self) -> NDArray[np.float64]:
         """The 3x3 matrix that acts on columns (x, y, 1)."""
@@ -134,7 +134,9 @@ class Screen:
             ConfigError: A field is not positive.
         """
         if min(self.width_px, self.height_px, self.width_mm, self.height_mm, self.distance_mm) <= 0:
-            raise ConfigError(f"The screen's size and distance must be positive, not {self}.", "Type the size printed in the monitor's manual.")
+            raise ConfigError(
+                f"The screen's size and distance must be positive, not {self}.", "Type the size printed in the monitor's manual."
+            )
 
     def display_to_screen(self) -> Transform:
         """Fractions of the display area to native pixels."""

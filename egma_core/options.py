@@ -44,7 +44,9 @@ class Option:
     optional: bool = False
 
 
-def option(default: Any, help: str, *, unit: str = "", low: float | None = None, high: float | None = None, choices: tuple[Any, ...] = ()) -> Any:
+def option(
+    default: Any, help: str, *, unit: str = "", low: float | None = None, high: float | None = None, choices: tuple[Any, ...] = ()
+) -> Any:
     """Declare a dataclass field with its help, unit and bounds."""
     declared = {"help": help, "unit": unit, "low": low, "high": high, "choices": choices}
     return dataclasses.field(default=default, metadata=declared)
@@ -65,8 +67,8 @@ def options_of(kind: type[Any]) -> tuple[Option, ...]:
         default = field.default if field.default is not dataclasses.MISSING else None
         if field.default_factory is not dataclasses.MISSING:
             default = field.default_factory()
-        declared: Mapping[str, Any] = field.metadata
-        found.append(Option(name=field.name, kind=hint, default=default, optional=optional, **{"help": "", **declared}))
+        declared: dict[str, Any] = {"help": "", **field.metadata}
+        found.append(Option(name=field.name, kind=hint, default=default, optional=optional, **declared))
     return tuple(found)
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 
-
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     """Let the core's tests run where Qt, and so pytest-qt, is absent."""
     if not pluginmanager.hasplugin("pytest-qt"):

@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print one JS
 class Command(click.Group):
     """Turns the project's errors into two sentences and an exit status, so that no traceback reaches a person."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's own signature
         """The commands in the order of the data flow."""
         return list(self.commands)
 
@@ -44,10 +44,12 @@ class Command(click.Group):
         except EgmaError as error:
             click.echo(f"egma: {error}", err=True)
             sys.exit(2)
-        except Exception as error:  # noqa: BLE001 - the outer edge: a defect of ours is said in a line, its trace kept for EGMA_DEBUG
+        except Exception as error:  # the outer edge: a defect of ours is said in a line, its trace kept for EGMA_DEBUG
             logging.getLogger("egma").debug("unforeseen", exc_info=error)
             kind = type(error).__name__
-            click.echo(f"egma: something unforeseen went wrong ({kind}). Run it again with EGMA_DEBUG=1 and report what it prints.", err=True)
+            click.echo(
+                f"egma: something unforeseen went wrong ({kind}). Run it again with EGMA_DEBUG=1 and report what it prints.", err=True
+            )
             sys.exit(70)
 
 
@@ -85,14 +87,14 @@ def pairs(values: tuple[str, ...], option: str) -> dict[str, str]:
 
 
 @contextmanager
-def bar(title: str) -> Iterator[Advance]:
+def bar(title: str) -> Generator[Advance, None, None]:
     """A progress bar with the time left, on standard error while that is a terminal; a callback (done, total) moves it."""
     with stages({title: 1.0}) as advance:
         yield lambda done, total: advance(title, done, total)
 
 
 @contextmanager
-def stages(weights: Mapping[str, float]) -> Iterator[Callable[[str, int, int], None]]:
+def stages(weights: Mapping[str, float]) -> Generator[Callable[[str, int, int], None], None, None]:
     """One bar over several stages of known weight; a callback (stage, done, total) moves it.
 
     Where standard error is no terminal, each stage is announced in a line.
@@ -102,7 +104,14 @@ def stages(weights: Mapping[str, float]) -> Iterator[Callable[[str, int, int], N
 
     console = Console(stderr=True)
     names, whole = list(weights), sum(weights.values())
-    columns = [TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn()]
+    columns = [
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    ]
     announced = ""
     with Progress(*columns, console=console, disable=not console.is_terminal, speed_estimate_period=45, transient=True) as progress:
         task = progress.add_task(names[0], total=whole)

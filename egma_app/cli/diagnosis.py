@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib import metadata
 
 from egma_core.interchange.keys import keys_folder
-from egma_core.store.database import sqlite_version
+from egma_core.store.sqlite_file import sqlite_version
 
 CUDA_LINE = "An NVIDIA GPU is here, but torch is a CPU build: pip install --force-reinstall torch --index-url https://download.pytorch.org/whl/cu126"
 
@@ -38,7 +38,11 @@ def diagnose() -> list[Finding]:
     ]
     findings += [_package(*row) for row in PACKAGES]
     torch = _version("torch")
-    if torch is not None and shutil.which("nvidia-smi") is not None and ("+cpu" in torch or platform.system() == "Windows" and "+cu" not in torch):
+    if (
+        torch is not None
+        and shutil.which("nvidia-smi") is not None
+        and ("+cpu" in torch or (platform.system() == "Windows" and "+cu" not in torch))
+    ):
         findings.append(Finding("GPU", "present, not used", CUDA_LINE))
     return findings
 

@@ -108,8 +108,18 @@ def export() -> None:
 
 
 origin_options = [
-    click.option("--gaze-origin", multiple=True, type=click.Choice(["tracker", "mouse", "simulated", "replay"]), help="Use gaze of this origin; may be repeated."),
-    click.option("--text-origin", multiple=True, type=click.Choice(["dictation", "typed", "label", "simulated"]), help="Use sentences of this origin; may be repeated."),
+    click.option(
+        "--gaze-origin",
+        multiple=True,
+        type=click.Choice(["tracker", "mouse", "simulated", "replay"]),
+        help="Use gaze of this origin; may be repeated.",
+    ),
+    click.option(
+        "--text-origin",
+        multiple=True,
+        type=click.Choice(["dictation", "typed", "label", "simulated"]),
+        help="Use sentences of this origin; may be repeated.",
+    ),
     click.option("--seed", default=0, show_default=True, help="Seed of the split by patient."),
 ]
 

@@ -24,7 +24,15 @@ if TYPE_CHECKING:
 @origin_options[0]
 @origin_options[1]
 @origin_options[2]
-def train(config: str, library: str | None, manifest: Path | None, out: Path, gaze_origin: tuple[str, ...], text_origin: tuple[str, ...], seed: int) -> None:
+def train(
+    config: str,
+    library: str | None,
+    manifest: Path | None,
+    out: Path,
+    gaze_origin: tuple[str, ...],
+    text_origin: tuple[str, ...],
+    seed: int,
+) -> None:
     """Train by CONFIG: a TOML file, or the name of one of the program's own (demo, tiny, paper).
 
     Ctrl+C saves a checkpoint and stops; the same command then goes on from it.
@@ -56,7 +64,9 @@ def train(config: str, library: str | None, manifest: Path | None, out: Path, ga
 @click.argument("run", type=PATH)
 @click.option("--manifest", type=FILE, help="The examples; by default those that the run was trained from.")
 @click.option("--split", type=click.Choice(["train", "validation", "test"]), default="test", show_default=True, help="What to report on.")
-@click.option("--prompts", default="chexpert_8x200", show_default=True, help="A prompt set: a TOML file, or the name of one of the program's own.")
+@click.option(
+    "--prompts", default="chexpert_8x200", show_default=True, help="A prompt set: a TOML file, or the name of one of the program's own."
+)
 @click.option("--gaze/--no-gaze", default=True, show_default=True, help="Also compare with the readers' gaze.")
 @json_option
 def evaluate(run: Path, manifest: Path | None, split: str, prompts: str, gaze: bool, as_json: bool) -> None:
@@ -71,7 +81,9 @@ def evaluate(run: Path, manifest: Path | None, split: str, prompts: str, gaze: b
     chosen = named_split(split)
     assert chosen is not None
     with bar("Evaluating") as progress:
-        figures: dict[str, Any] = {"zero_shot": evaluate_zero_shot(predictor, examples, chosen, _prompts(prompts), progress=progress).to_json()}
+        figures: dict[str, Any] = {
+            "zero_shot": evaluate_zero_shot(predictor, examples, chosen, _prompts(prompts), progress=progress).to_json()
+        }
         if gaze and any(s.gaze is not None for e in examples.of(chosen) for s in e.sentences):
             figures["gaze_agreement"] = evaluate_gaze_agreement(predictor, examples, chosen, progress=progress).to_json()
     if as_json:
@@ -100,7 +112,9 @@ def predict(run: Path, film: Path, prompts: str | None, say: tuple[str, ...], ov
         raise ConfigError("Nothing to score was given, or too much.", "Give either --prompts SET or one or more --say SENTENCE.")
     image = read_image(film)
     prediction = Predictor(run).predict(image, _prompts(prompts) if prompts else list(say))
-    scores = {name: (float(s), float(p)) for name, s, p in zip(prediction.classes, prediction.scores, prediction.probabilities, strict=True)}
+    scores = {
+        name: (float(s), float(p)) for name, s, p in zip(prediction.classes, prediction.scores, prediction.probabilities, strict=True)
+    }
     if overlay is not None:
         from egma_core.dicom.display import render
         from egma_core.inference.similarity import on_image

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtGui import QAction, QPalette
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QMessageBox, QPushButton, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
@@ -35,7 +35,6 @@ class TrainWorkspace(Workspace):
     """Trains a model on the library's readings, in a child process.
 
     Attributes:
-        explore_wanted: Emitted with the run's folder when the person wants to see what it learned.
         banner: Where it says what went wrong or well.
         examples: The data set.
         run_form: The settings.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,7 +65,7 @@ class DemoFolder:
         return stage in self.seconds
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
+    def stage(self, name: str) -> Generator[None, None, None]:
         """Time a stage and note it as finished, unless it fails."""
         start = time.perf_counter()
         yield
@@ -78,7 +78,17 @@ class DemoFolder:
         unfinished.replace(self.path / NOTE)
 
 
-MADE_HERE = ("films", "library.sqlite", "library.sqlite-wal", "library.sqlite-shm", "library.files", "manifest.json", "run", "overlays", "report.json")
+MADE_HERE = (
+    "films",
+    "library.sqlite",
+    "library.sqlite-wal",
+    "library.sqlite-shm",
+    "library.files",
+    "manifest.json",
+    "run",
+    "overlays",
+    "report.json",
+)
 
 
 def _clear(path: Path) -> None:

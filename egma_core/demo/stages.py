@@ -19,6 +19,7 @@ from egma_core.demo.folder import DemoFolder
 from egma_core.demo.pictures import draw_overlays
 from egma_core.demo.reading import Task, read_films
 from egma_core.demo.trainer import train_in_child
+from egma_core.dicom.deidentify import Pseudonymiser
 from egma_core.evaluation.gaze_agreement import evaluate_gaze_agreement
 from egma_core.evaluation.zero_shot import evaluate_zero_shot
 from egma_core.examples.export import export_examples
@@ -27,7 +28,6 @@ from egma_core.inference.predictor import Predictor
 from egma_core.inference.prompts import builtin
 from egma_core.interchange.dicom import import_dicom
 from egma_core.interchange.keys import library_key
-from egma_core.dicom.deidentify import Pseudonymiser
 from egma_core.processing import Recipe, process_all
 from egma_core.store.store import Store
 from egma_core.synthetic.films import Phantom
@@ -47,8 +47,9 @@ STAGES = {
 """The stages in order, with the seconds each took on two cores: the progress bar's weights."""
 
 NOTE = (
-    "All findings of these films were seen in training, on films of other phantoms; patients, prompts and the test reader's sentences were not. "
-    "Phantoms are drawings: the figures say that the chain works, nothing about medicine."
+    "All findings of these films were seen in training, on films of other phantoms; "
+    "the patients, the prompts and the sentences of the test films' reader were not. "
+    "Phantoms are drawings: the figures say that the chain works, and nothing about medicine."
 )
 
 
@@ -67,9 +68,9 @@ class DemoPlan:
         version: The program's version.
     """
 
-    train: int = 480
-    validation: int = 40
-    test: int = 200
+    train: int = 320
+    validation: int = 24
+    test: int = 120
     rate_hz: float = 120.0
     seed: int = 1
     preset: str = "demo"
@@ -77,7 +78,7 @@ class DemoPlan:
     version: str = version("egma")
 
 
-def run_demo(out: Path, *, plan: DemoPlan = DemoPlan(), fresh: bool = False, progress: Progress = lambda stage, done, total: None) -> dict[str, Any]:
+def run_demo(out: Path, *, plan: DemoPlan = DemoPlan(), fresh: bool = False, progress: Progress | None = None) -> dict[str, Any]:
     """Run the demo, or what is left of it, in a folder.
 
     Args:
@@ -93,6 +94,7 @@ def run_demo(out: Path, *, plan: DemoPlan = DemoPlan(), fresh: bool = False, pro
         EgmaError: The folder is not a demo's, or a stage failed; finished stages are kept.
     """
     folder = DemoFolder.open(out, asdict(plan), fresh=fresh)
+    tell = progress or _silently
     splits = _phantoms(plan)
     with Store.open(out / "library.sqlite", create=True) as store:
         for name, stage in {
@@ -104,7 +106,7 @@ def run_demo(out: Path, *, plan: DemoPlan = DemoPlan(), fresh: bool = False, pro
             "Evaluating": lambda told: _evaluate(out, plan, told),
             "Drawing overlays": lambda told: _draw(store, out, told),
         }.items():
-            _run_stage(folder, name, stage, progress)
+            _run_stage(folder, name, stage, tell)
         return _report(folder, store)
 
 
@@ -114,6 +116,10 @@ def _run_stage(folder: DemoFolder, name: str, stage: Callable[[Callable[[int, in
         with folder.stage(name):
             stage(lambda done, total: progress(name, done, total))
     progress(name, 1, 1)
+
+
+def _silently(_stage: str, _done: int, _total: int) -> None:
+    """Report nothing."""
 
 
 def _phantoms(plan: DemoPlan) -> dict[str, tuple[Phantom, ...]]:

@@ -1,14 +1,7 @@
-"""Opening the database under a library, and telling in words what it refuses.
-
-Every process opens SQLite through `_connect`: with the SQLite that sqlcipher3 bundles where there is a wheel, else with
-Python's own, which may be old enough to have the WAL-reset race (SQLite 3.7.0 to 3.51.2).
-"""
+"""The database under a library: its transactions, and in words what it refuses."""
 
 from __future__ import annotations
 
-import contextlib
-import importlib
-import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,13 +13,9 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModu
 from sqlalchemy.pool import QueuePool
 
 from egma_core.errors import MissingExtraError, StoreError
-
-APPLICATION_ID = 0x47415A45
-"""`GAZE` at byte 68 of the file: says that an SQLite file is a library."""
+from egma_core.store.sqlite_file import APPLICATION_ID, connect, dbapi, merges_its_log
 
 _SUFFIXES = (".sqlite", ".sqlite3", ".db")
-_HEADER = b"SQLite format 3\x00"
-_BUSY_MS = 5000
 
 _WORDS = (
     (("disk is full", "disk full"), "The library {0} cannot grow: the disk is full.", "Free some space, then try again."),
@@ -171,6 +160,17 @@ class Database:
         finally:
             part.unlink(missing_ok=True)
 
+    def merge_log(self) -> None:
+        """Bring the write-ahead log into the file where SQLite must not do so by itself; for the one process that records.
+
+        Raises:
+            StoreError: The file cannot be written.
+        """
+        if self.address.path and not merges_its_log():
+            with self.in_words(), self._engine.connect() as connection:
+                driver: Any = connection.connection.driver_connection
+                driver.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
     @contextmanager
     def in_words(self) -> Generator[None, None, None]:
         """Turn the database's errors into `StoreError`."""
@@ -190,55 +190,17 @@ class Database:
         return StoreError(f"The library {name} cannot be used: {text.splitlines()[0] if text else type(error).__name__}.", "")
 
 
-def _dbapi() -> Any:
-    try:
-        return importlib.import_module("sqlcipher3.dbapi2")
-    except ImportError:
-        return sqlite3
-
-
-def sqlite_version() -> str:
-    """The SQLite that libraries are opened with, and where it comes from."""
-    dbapi = _dbapi()
-    return f"{dbapi.sqlite_version} ({dbapi.__name__.partition('.')[0]})"
-
-
 def _sqlite_engine(path: Path, read_only: bool) -> Engine:
-    dbapi = _dbapi()
+    def opened() -> Any:
+        return connect(path, read_only)
 
-    def connect() -> Any:
-        return _connect(dbapi, path, read_only)
-
-    engine = create_engine("sqlite://", creator=connect, module=dbapi, poolclass=QueuePool, pool_size=4, max_overflow=12)
+    engine = create_engine("sqlite://", creator=opened, module=dbapi(), poolclass=QueuePool, pool_size=4, max_overflow=12)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:  # pyright: ignore[reportUnusedFunction]  # called by the event
         connection.exec_driver_sql(connection.get_execution_options().get("egma_begin", "BEGIN"))
 
     return engine
-
-
-def _connect(dbapi: Any, path: Path, read_only: bool) -> Any:
-    connection = dbapi.connect(str(path), timeout=_BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
-    # Where SQLite has the race, nobody checkpoints while others write: the log is merged when the last connection closes.
-    checkpoint_pages = 0 if read_only or (3, 7, 0) <= dbapi.sqlite_version_info < (3, 51, 3) else 1000
-    if not read_only:
-        mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
-        if mode != "wal":
-            raise StoreError(f"The library {path} lies where SQLite cannot share it between processes.", "Keep it on a local disk.")
-    pragmas = [
-        "synchronous=FULL",
-        "foreign_keys=ON",
-        f"wal_autocheckpoint={checkpoint_pages}",
-        "journal_size_limit=67108864",
-        "temp_store=MEMORY",
-        "fullfsync=ON",  # macOS only; elsewhere without effect
-        "checkpoint_fullfsync=ON",
-        *(["query_only=ON"] if read_only else []),
-    ]
-    for pragma in pragmas:
-        connection.execute(f"PRAGMA {pragma}")
-    return connection
 
 
 def _server_engine(address: Address, read_only: bool) -> Engine:
@@ -250,41 +212,3 @@ def _server_engine(address: Address, read_only: bool) -> Engine:
         raise MissingExtraError("A library on a PostgreSQL server", "postgresql") from error
     except NoSuchModuleError as error:
         raise StoreError(f"The URL {address.name} names a driver that SQLAlchemy does not know.", "Use postgresql+psycopg://.") from error
-
-
-def check_file(path: Path) -> None:
-    """Refuse early, in words, what SQLite would refuse in its own, and leave every foreign file as it is.
-
-    Raises:
-        StoreError: The file is missing or of another kind.
-    """
-    if path.is_dir():
-        raise StoreError(f"{path} is a folder, not a library.", "Name a file, such as library.sqlite in it.")
-    if not path.exists():
-        raise StoreError(f"There is no library at {path}.", "Check the path, or make a library there first.")
-    try:
-        with path.open("rb") as file:
-            header = file.read(100)
-    except OSError as error:
-        raise StoreError(f"The library {path} cannot be read ({error.strerror}).", "Check the file's permissions.") from error
-    if header[:16] != _HEADER or header[68:72] != APPLICATION_ID.to_bytes(4, "big"):
-        raise StoreError(f"The file {path} is not a library.", "Choose another file, or restore a backup copy.")
-
-
-def make_file(path: Path) -> None:
-    """Make an SQLite file that says it is a library, if there is none or only an empty one.
-
-    Raises:
-        StoreError: Its folder is missing or cannot be written.
-    """
-    if not path.parent.is_dir():
-        raise StoreError(f"No library can be made at {path}: its folder does not exist.", "Make the folder first, or check the path.")
-    if path.is_dir() or (path.exists() and path.stat().st_size > 0):
-        return
-    dbapi = _dbapi()
-    try:
-        with contextlib.closing(dbapi.connect(str(path))) as connection:
-            # Before write-ahead logging is switched on, so that it stands in the file itself and not in its log.
-            connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
-    except dbapi.Error as error:
-        raise StoreError(f"No library can be made at {path} ({error}).", "Check that its folder may be written to.") from error

@@ -17,7 +17,8 @@ from egma_core.gaze.samples import GazeSamples
 from egma_core.gaze.viewport import Viewport
 from egma_core.speech.sentences import Sentence
 from egma_core.store import catalogue, derivations, health, raw, recordings, schema
-from egma_core.store.database import Address, Database, check_file, make_file
+from egma_core.store.database import Address, Database
+from egma_core.store.sqlite_file import check_file, make_file
 from egma_core.store.values import (
     CaptureSessionRecord,
     Changes,
@@ -33,6 +34,8 @@ from egma_core.store.values import (
     ReportSentence,
     StudyEntry,
 )
+
+_APPENDS_BETWEEN_MERGES = 300
 
 
 def recipe_hash(recipe: Mapping[str, Any]) -> str:
@@ -58,6 +61,7 @@ class Store:
         """Use `open`."""
         self._database = database
         self._tails: dict[int, raw.Tail] = {}
+        self._n_appended = 0
         self.library_id = library_id
         self.location = database.address.name
         self.files = database.address.files
@@ -182,6 +186,9 @@ class Store:
             at = self._tails.get(reading_id) or raw.tail(connection, reading_id)
             following, changed = raw.append(connection, reading_id, at, batch)
         self._tails[reading_id] = following
+        self._n_appended += 1
+        if self._n_appended % _APPENDS_BETWEEN_MERGES == 0:
+            self._database.merge_log()
         return Changes(changed, reading_id)
 
     def end_reading(self, reading_id: int, state: ReadingState, ended_ns: int, note: str = "") -> Changes:

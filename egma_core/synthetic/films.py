@@ -64,7 +64,7 @@ def make_phantom(seed: int, *, share: float = 0.3, only: FindingName | None = No
     """
     rng = np.random.default_rng((seed, 0))
     anatomy = random_anatomy(rng)
-    names = [only] if only else [name for name in FINDINGS if rng.random() < share]
+    names: list[FindingName] = [only] if only else [name for name in FINDINGS if rng.random() < share]
     return Phantom(seed, *random_findings(anatomy, names, rng))
 
 

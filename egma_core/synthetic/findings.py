@@ -35,7 +35,7 @@ ZONES: dict[FindingName, tuple[Zone, ...]] = {
 FINDINGS: tuple[FindingName, ...] = tuple(ZONES)
 """Every finding, in the order of class labels."""
 
-SEVERITIES = (1, 2, 3)
+SEVERITIES: tuple[int, ...] = (1, 2, 3)
 """1 small or mild, 2 moderate, 3 large or severe."""
 
 

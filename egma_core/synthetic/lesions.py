@@ -67,7 +67,7 @@ def _pneumothorax(layers: Layers, finding: Finding, anatomy: Anatomy, rng: np.ra
     layers.air *= 1.0 + np.float32(rng.uniform(0.22, 0.32)) * space
 
 
-def _consolidation(layers: Layers, finding: Finding, anatomy: Anatomy, rng: np.random.Generator) -> None:
+def _consolidation(layers: Layers, finding: Finding, _: Anatomy, rng: np.random.Generator) -> None:
     """Air spaces filled in a fluffy, ill-defined patch."""
     across, down = _centred(layers, finding)
     ragged = np.sqrt(across * across + down * down)
@@ -75,7 +75,7 @@ def _consolidation(layers: Layers, finding: Finding, anatomy: Anatomy, rng: np.r
     _remove_air(layers, rng.uniform(0.70, 0.90), soft(0.90 - ragged, 0.6))
 
 
-def _nodule(layers: Layers, finding: Finding, anatomy: Anatomy, rng: np.random.Generator) -> None:
+def _nodule(layers: Layers, finding: Finding, _: Anatomy, rng: np.random.Generator) -> None:
     """A round shadow with a sharp border."""
     across, down = _centred(layers, finding)
     distance = np.sqrt(across * across + down * down)
@@ -83,7 +83,7 @@ def _nodule(layers: Layers, finding: Finding, anatomy: Anatomy, rng: np.random.G
     _remove_air(layers, rng.uniform(0.80, 0.95), soft(0.96 - distance, 0.2))
 
 
-def _atelectasis(layers: Layers, finding: Finding, anatomy: Anatomy, rng: np.random.Generator) -> None:
+def _atelectasis(layers: Layers, finding: Finding, _: Anatomy, rng: np.random.Generator) -> None:
     """Airless plates: two or three nearly level lines, one above the other."""
     across, down = _centred(layers, finding)
     tilt = np.float32(rng.uniform(-0.35, 0.35))
@@ -108,11 +108,11 @@ def _edema(layers: Layers, finding: Finding, anatomy: Anatomy, rng: np.random.Ge
     layers.air *= 1.0 - np.minimum(haze, np.float32(0.9))
 
 
-def _hilar_enlargement(layers: Layers, finding: Finding, anatomy: Anatomy, rng: np.random.Generator) -> None:
+def _hilar_enlargement(layers: Layers, finding: Finding, _: Anatomy, rng: np.random.Generator) -> None:
     """A lobulated mass of nodes at one hilum."""
     across, down = _centred(layers, finding)
     mass = np.zeros_like(across)
-    for _ in range(4):
+    for _lobe in range(4):
         at_x, at_y, radius = rng.uniform(-0.35, 0.35), rng.uniform(-0.5, 0.5), rng.uniform(0.42, 0.6)
         apart = (across - np.float32(at_x)) ** 2 + (0.8 * (down - np.float32(at_y))) ** 2
         np.maximum(mass, soft(np.float32(radius) - np.sqrt(apart), 0.25), out=mass)

@@ -67,9 +67,9 @@ _NORMAL: dict[ReaderName, dict[FindingName, tuple[str, ...]]] = {
     "B": {"cardiomegaly": ("the heart shadow is normal",), "hilar enlargement": ("the left and right hilum are normal",)},
 }
 
-_SIZES = dict(zip(SEVERITIES, ("small", "moderate", "large"), strict=True))
-_GRADES = dict(zip(SEVERITIES, ("mild", "moderate", "severe"), strict=True))
-_ADVERBS = dict(zip(SEVERITIES, ("mildly", "moderately", "severely"), strict=True))
+_SIZES: dict[int, str] = dict(zip(SEVERITIES, ("small", "moderate", "large"), strict=True))
+_GRADES: dict[int, str] = dict(zip(SEVERITIES, ("mild", "moderate", "severe"), strict=True))
+_ADVERBS: dict[int, str] = dict(zip(SEVERITIES, ("mildly", "moderately", "severely"), strict=True))
 
 
 def say(finding: Finding, reader: ReaderName, rng: np.random.Generator, *, located: bool, graded: bool) -> str:

@@ -10,13 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from egma_core.geometry import Rect, Screen, Transform
+from egma_core.geometry import Rect
 from egma_core.speech.sentences import Sentence
 from egma_core.synthetic.anatomy import SIDE
 from egma_core.synthetic.films import Phantom
 from egma_core.synthetic.findings import FINDINGS, Finding, FindingName
 from egma_core.synthetic.phrases import ReaderName, deny, say
-from egma_core.trackers.scanpath import GazeTarget
 
 
 @dataclass(frozen=True)
@@ -119,7 +118,7 @@ def read_film(phantom: Phantom, reader: ReaderName, *, seed: int = 0, model: Rea
     """
     rng = np.random.default_rng((phantom.seed, seed, 3))
     eyes = _Eyes(model, rng)
-    eyes.rest_on(tuple(phantom.usual_places("edema")), until_s=model.survey_s)
+    eyes.rest_on(phantom.usual_places("edema"), until_s=model.survey_s)
     statements: list[Statement] = []
     silent_s = 0.0
     for name, finding in _topics(phantom, model, rng):
@@ -128,27 +127,9 @@ def read_film(phantom: Phantom, reader: ReaderName, *, seed: int = 0, model: Rea
         text = _text(name, finding, reader, model, rng)
         silent_s = onset + model.word_s * len(text.split()) * rng.uniform(0.85, 1.15)
         statements.append(Statement(Sentence(text, onset, silent_s, "simulated"), name, finding))
-        both_lungs = finding is None or finding.zone == "lungs"
-        places = phantom.usual_places(name) if both_lungs else (finding.box,)
-        eyes.rest_on(places, until_s=max(onset, silent_s - model.leave_s))
+        one_place = finding is not None and finding.zone != "lungs"
+        eyes.rest_on((finding.box,) if one_place else phantom.usual_places(name), until_s=max(onset, silent_s - model.leave_s))
     return Script(tuple(statements), tuple(eyes.looks), max(silent_s, eyes.free_s) + 0.2)
-
-
-def gaze_targets(script: Script, image_to_screen: Transform, screen: Screen, started_ns: int) -> tuple[GazeTarget, ...]:
-    """A script's looks as targets of a simulated tracker.
-
-    Args:
-        script: The reading.
-        image_to_screen: Where the film lies on the screen.
-        screen: The screen that the tracker is calibrated on.
-        started_ns: When the reading began, on the host clock.
-    """
-    to_display = image_to_screen.then(screen.display_to_screen().inverse())
-    places = to_display.apply([(look.x_px, look.y_px) for look in script.looks]).tolist()
-    return tuple(
-        GazeTarget(started_ns + round(look.onset_s * 1e9), started_ns + round(look.offset_s * 1e9), x, y)
-        for look, (x, y) in zip(script.looks, places, strict=True)
-    )
 
 
 def _topics(phantom: Phantom, model: ReaderModel, rng: np.random.Generator) -> list[tuple[FindingName, Finding | None]]:

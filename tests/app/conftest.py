@@ -48,10 +48,11 @@ def make_library(tmp_path: Path) -> Callable[..., Path]:
     """Make a library: `make(n_studies, readings=..., origin=..., name=...)` returns its path.
 
     Each film has a bright mark in one corner. In each of its `readings`, the reader looks at the mark for two seconds and
-    names it, then looks at the middle for two seconds and says that there is nothing there.
+    names it, then looks at the middle for two seconds and says that there is nothing there. Origins joined by `+` take turns.
     """
 
     def make(n_studies: int = 2, *, readings: int = 1, origin: str = "simulated", name: str = "library") -> Path:
+        origins = origin.split("+")
         path = tmp_path / f"{name}.sqlite"
         with Store.open(path, create=True) as store:
             reader = store.add_reader("Reader A").id
@@ -59,7 +60,7 @@ def make_library(tmp_path: Path) -> Callable[..., Path]:
             for number in range(n_studies):
                 study = _add_film(store, number)
                 for nth in range(readings):
-                    _add_reading(store, reader, study, number, nth, origin)
+                    _add_reading(store, reader, study, number, nth, origins[nth % len(origins)])
         return path
 
     return make

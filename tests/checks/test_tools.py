@@ -16,8 +16,8 @@ ROOT = Path(__file__).resolve().parents[2]
     [
         pytest.param(["ruff", "check", "."], id="ruff-check"),
         pytest.param(["ruff", "format", "--check", "."], id="ruff-format"),
-        pytest.param(["pyright"], id="pyright"),
-        pytest.param(["pyright", "--pythonplatform", "Windows"], id="pyright-windows"),
+        pytest.param(["pyright", "--pythonpath", sys.executable], id="pyright"),
+        pytest.param(["pyright", "--pythonpath", sys.executable, "--pythonplatform", "Windows"], id="pyright-windows"),
         pytest.param(["importlinter"], id="import-linter"),
     ],
 )

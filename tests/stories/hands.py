@@ -85,7 +85,7 @@ class Player:
                 raise TimeoutError("waited in vain")
         except StopIteration:
             self.end("")
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever went wrong is shown, and ends the story
             import traceback
 
             traceback.print_exc()
@@ -176,10 +176,21 @@ def read_one(capture: Any, nth: int, pictures: Path) -> Steps:
 
 
 def look_at_model(pictures: Path) -> Steps:
-    """In the explorer, wait for what the model says of the library's first film, and ask it a sentence of our own."""
+    """In the explorer, choose the radiograph that was read, and wait for what the model says of it and of the reader's words."""
     yield lambda: the_window().isVisible() and getattr(the_window().workspace(), "name", "") == "explore"
     explore: Any = the_window().workspace()
-    yield lambda: explore.is_settled
+    films = explore.films
+    yield lambda: films.table.model().rowCount() > 1
+    click(films.filter)
+    yield films.filter.hasFocus
+    write("DX")
+    yield lambda: films.table.model().rowCount() == 1
+    click(films.table.viewport(), films.table.visualRect(films.table.model().index(0, 0)).center())
+    yield lambda: explore.answers.about("prompts") is not None
+    yield lambda: explore.answers.about("reader") is not None
+    said = explore.answers.about("reader").sentences
+    assert any("nothing new" in sentence for sentence in said), said
+    yield pause(0.5)
     the_window().grab().save(str(pictures / "explore.png"))
 
 

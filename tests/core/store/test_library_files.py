@@ -22,7 +22,7 @@ from egma_core.errors import MissingExtraError, StoreError
 from egma_core.gaze.samples import GazeSamples
 from egma_core.gaze.viewport import Viewport
 from egma_core.geometry import Rect, Transform
-from egma_core.store import database, schema, tables
+from egma_core.store import schema, sqlite_file, tables
 from egma_core.store.database import Address, Database
 from egma_core.store.store import Store
 from egma_core.store.values import FilmRecord, Notification, RawBatch, SpokenSentence
@@ -175,11 +175,29 @@ def test_readers_are_not_held_up_by_a_writer(library_path: Path, film: Callable[
 
 
 def test_a_library_that_is_held_says_so(library_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "_BUSY_MS", 50)
+    monkeypatch.setattr(sqlite_file, "BUSY_MS", 50)
     with Store.open(library_path) as store, Store.open(library_path) as holder:
         with holder._database.write(), pytest.raises(StoreError, match="held by another program"):
             store.add_reader("Dr A")
         store.add_reader("Dr A")
+
+
+def test_an_old_sqlite_merges_its_log_only_while_recording(
+    library_path: Path, begin: Begin, samples: Samples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_file.dbapi(), "sqlite_version_info", (3, 40, 1))
+    log = library_path.with_name("library.sqlite-wal")
+    with Store.open(library_path) as store:
+        for n in range(600):
+            store.add_reader(f"Reader {n}")
+        grown = log.stat().st_size
+        assert grown > 1000 * 4096, "nobody merged it"
+        reading_id = begin(store)
+        for n in range(900):
+            store.append(reading_id, RawBatch(samples(1, at_ms=100 * n)))
+        assert log.stat().st_size < 2 * grown, "the log is used over again once it is merged"
+        assert store.check().integrity == "ok"
+    assert not log.exists()
 
 
 def test_what_a_write_answered_survives_a_killed_process(library_path: Path) -> None:
