@@ -24,6 +24,7 @@ def main(
     checkpoint: Path | None = None,
     film: Path | None = None,
     quit_after_ms: int | None = None,
+    picture: Path | None = None,
 ) -> int:
     """Open the window and run until it is closed.
 
@@ -34,7 +35,8 @@ def main(
         workspace: The workspace to begin in; "" for the usual one.
         checkpoint: A run or checkpoint for the explorer.
         film: A film for the explorer, shown and never stored.
-        quit_after_ms: Close by itself after this time; for checks that the window opens.
+        quit_after_ms: Close by itself after this time.
+        picture: Before closing by itself, write what the window shows to this file, PNG.
 
     Returns:
         The program's exit status.
@@ -54,12 +56,18 @@ def main(
         begin(window, library, workspace, checkpoint, film)
         window.show()
         if quit_after_ms is not None:
-            QTimer.singleShot(quit_after_ms, window.close)
+            QTimer.singleShot(quit_after_ms, lambda: _leave(window, picture))
         return app.exec()
     finally:
         sys.excepthook = hook
         shiboken6.delete(window)
         messages.stop_log(log)
+
+
+def _leave(window: MainWindow, picture: Path | None) -> None:
+    if picture is not None:
+        window.grab().save(str(picture), "PNG")
+    window.close()
 
 
 def begin(window: MainWindow, library: Path | None, workspace: str, checkpoint: Path | None, film: Path | None) -> None:

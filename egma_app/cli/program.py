@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import ctypes
 import dataclasses
 import importlib.util
+import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
 from egma_app.cli.command import FILE, FOLDER, PATH, json_option, print_json, stages
-from egma_core.errors import MissingExtraError
+from egma_core.errors import ConfigError, MissingExtraError
+
+QT_PACKAGES = (
+    "libgl1 libegl1 libxkbcommon0 libglib2.0-0 libfontconfig1 libdbus-1-3 "
+    "libxcb-cursor0 libxkbcommon-x11-0 libxcb-icccm4 libxcb-keysyms1 libxcb-shape0"
+)
 
 
 @click.command()
@@ -38,19 +46,28 @@ def demo(out: Path, headless: bool, fresh: bool) -> None:
     click.echo(report["note"])
     click.echo(f"In {out}: library.sqlite, run, overlays, report.json.")
     if not headless:
-        sys.exit(open_window(out / "library.sqlite", "explore", out / "run"))
+        try:
+            sys.exit(open_window(out / "library.sqlite", "explore", out / "run"))
+        except ConfigError as error:
+            click.echo(f"The window stays closed. {error}", err=True)
 
 
 @click.command()
 @click.argument("library", required=False, type=FILE)
 @click.option("--workspace", type=click.Choice(["capture", "review", "train", "explore"]), help="The workspace to begin in.")
 @click.option("--checkpoint", type=PATH, help="A run or checkpoint to open in Explore.")
-def app(library: Path | None, workspace: str | None, checkpoint: Path | None) -> None:
+@click.option("--film", type=FILE, help="A film to open in Explore; it is shown, never stored.")
+@click.option("--picture", type=FILE, help="Write a picture of the window to this PNG file after --seconds, and close it.")
+@click.option("--seconds", type=click.FloatRange(min=0.5), default=10.0, show_default=True, help="When to take the picture.")
+def app(
+    library: Path | None, workspace: str | None, checkpoint: Path | None, film: Path | None, picture: Path | None, seconds: float
+) -> None:
     """Open the window, on LIBRARY or on the one that was open last."""
-    sys.exit(open_window(library, workspace or "", checkpoint))
+    quit_after_ms = None if picture is None else round(1000 * seconds)
+    sys.exit(open_window(library, workspace or "", checkpoint, film=film, picture=picture, quit_after_ms=quit_after_ms))
 
 
-def open_window(library: Path | None, workspace: str, checkpoint: Path | None) -> int:
+def open_window(library: Path | None, workspace: str, checkpoint: Path | None, **more: Any) -> int:
     """Open the window and wait until it is closed; returns the exit status.
 
     Raises:
@@ -59,9 +76,26 @@ def open_window(library: Path | None, workspace: str, checkpoint: Path | None) -
     """
     if importlib.util.find_spec("PySide6") is None or importlib.util.find_spec("pyqtgraph") is None:
         raise MissingExtraError("The window", "app")
-    from egma_app.app import main as run_app
+    _require_screen()
+    try:
+        from egma_app.app import main as run_app
+    except ImportError as error:
+        raise ConfigError(f"Qt cannot be loaded ({error}).", f"On Debian and Ubuntu: apt-get install {QT_PACKAGES}") from error
 
-    return run_app(library=library, workspace=workspace, checkpoint=checkpoint)
+    return run_app(library=library, workspace=workspace, checkpoint=checkpoint, **more)
+
+
+def _require_screen() -> None:
+    """Say in words what would make Qt abort the process."""
+    if sys.platform != "linux" or os.environ.get("QT_QPA_PLATFORM"):
+        return
+    if not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
+        raise ConfigError("There is no screen to open the window on.", "Run it on a desktop, or under xvfb-run.")
+    if os.environ.get("DISPLAY"):
+        try:
+            ctypes.CDLL("libxcb-cursor.so.0")
+        except OSError as error:
+            raise ConfigError("Qt lacks libraries to open a window.", f"On Debian and Ubuntu: apt-get install {QT_PACKAGES}") from error
 
 
 @click.command()

@@ -127,8 +127,8 @@ def read_film(phantom: Phantom, reader: ReaderName, *, seed: int = 0, model: Rea
         text = _text(name, finding, reader, model, rng)
         silent_s = onset + model.word_s * len(text.split()) * rng.uniform(0.85, 1.15)
         statements.append(Statement(Sentence(text, onset, silent_s, "simulated"), name, finding))
-        one_place = finding is not None and finding.zone != "lungs"
-        eyes.rest_on((finding.box,) if one_place else phantom.usual_places(name), until_s=max(onset, silent_s - model.leave_s))
+        places = phantom.usual_places(name) if finding is None or finding.zone == "lungs" else (finding.box,)
+        eyes.rest_on(places, until_s=max(onset, silent_s - model.leave_s))
     return Script(tuple(statements), tuple(eyes.looks), max(silent_s, eyes.free_s) + 0.2)
 
 
