@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QSignalBlocker, QSize, Qt, Signal
+from PySide6.QtCore import QModelIndex, QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QFont, QPalette
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
     QHeaderView,
     QLabel,
-    QStyledItemDelegate,
-    QStyleOptionViewItem,
     QToolButton,
     QTreeWidget,
     QTreeWidgetItem,
@@ -20,18 +18,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from egma_app.widgets.tables import RoomyDelegate
 from egma_app.widgets.tints import WARNING, tint
 from egma_core.inference.prompts import PromptSet
 
 _NEW_CLASS = "new class"
 _NEW_SENTENCE = "a sentence that stands for it"
-
-
-class _Roomy(QStyledItemDelegate):
-    """Rows with some air between them."""
-
-    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
-        return super().sizeHint(option, index) + QSize(0, 6)
 
 
 class PromptPanel(QWidget):
@@ -60,7 +52,7 @@ class PromptPanel(QWidget):
         self._tree.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         self._tree.header().setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
         self._tree.setAccessibleName("Prompts: classes and their sentences")
-        self._tree.setItemDelegate(_Roomy(self._tree))
+        self._tree.setItemDelegate(RoomyDelegate(self._tree))
         self._tree.setUniformRowHeights(True)
         self._tree.setIndentation(14)
         self._tree.setEditTriggers(

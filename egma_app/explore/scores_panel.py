@@ -11,7 +11,7 @@ from egma_core.inference.prediction import Prediction
 
 HONEST = (
     "How the model divides its preference among these classes, given that one of them fits (softmax of the class scores). "
-    "It always adds up to 100 %, also when none fits: it is not the probability of a disease."
+    "It always adds up to 100\u00a0%, also when none fits: it is not the probability of a disease."
 )
 
 

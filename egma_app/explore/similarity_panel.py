@@ -27,7 +27,7 @@ LAYERS = (
     Layer(MAP, "Similarity", "How well each place of the film answers to the sentence"),
     Layer(
         OWN_RANGE,
-        "Own colour range",
+        "Own range",
         "Stretch the colours over this sentence's own values; else all share one scale",
         shown=False,
     ),
@@ -85,7 +85,7 @@ class SimilarityPanel(QWidget):
         layout.addWidget(self._status)
         layout.addWidget(self.controls)
         self.controls.changed.connect(self._draw)
-        self.view.changed.connect(lambda: self._status.setText(self.view.description()))
+        self.view.changed.connect(self._view_changed)
         self.show_map(None, (0.0, 0.0))
 
     @property
@@ -110,13 +110,22 @@ class SimilarityPanel(QWidget):
         self._caption.setText(f"Model: similarity to “{similarity.sentence}”" if similarity is not None else waiting or "Model")
         self._draw()
 
+    @property
+    def _on_first_frame(self) -> bool:
+        return self.view.film is None or self.view.film.frame == 0
+
+    def _view_changed(self) -> None:
+        description = self.view.description()
+        self._status.setText(description if self._on_first_frame else f"{description}   ·   the model saw frame 1 only")
+        self._draw()
+
     def _draw(self) -> None:
         if self._map is None:
             self._drawn = None
             self.view.set_overlay(MAP, None)
             self._scale((0.0, 0.0))
             return
-        opacity = self.controls.opacity if self.controls.shown(MAP) else 0.0
+        opacity = self.controls.opacity if self.controls.shown(MAP) and self._on_first_frame else 0.0
         ends = similarity_range(self._map.cosine) if self.controls.shown(OWN_RANGE) else self._common
         if self._drawn is not None and self._drawn[0] is self._map and self._drawn[1] == ends:
             self.view.set_opacity(MAP, opacity)

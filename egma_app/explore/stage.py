@@ -51,8 +51,9 @@ class Stage(QStackedWidget):
 def split(direction: Qt.Orientation, widgets: list[QWidget], sizes: list[int]) -> QSplitter:
     """Widgets side by side or one above the other, with edges to drag."""
     splitter = QSplitter(direction)
-    for widget in widgets:
+    for place, (widget, size) in enumerate(zip(widgets, sizes, strict=True)):
         splitter.addWidget(widget)
+        splitter.setStretchFactor(place, size)
     splitter.setSizes(sizes)
     splitter.setChildrenCollapsible(False)
     splitter.setHandleWidth(10)

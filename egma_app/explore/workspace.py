@@ -266,7 +266,8 @@ class ExploreWorkspace(Workspace):
         column.addWidget(self.checkpoints)
         column.addWidget(self.films, 1)
         self._main = split(Qt.Orientation.Horizontal, [left, self.stage, self.prompts], [290, 950, 320])
-        self._main.setStretchFactor(1, 1)
+        for place, stretch in enumerate((0, 1, 0)):
+            self._main.setStretchFactor(place, stretch)
         self._no_torch = MissingExtra("Predictions", "torch", "train", self)
         self._stack = QStackedWidget(self)
         self._stack.addWidget(self._main)

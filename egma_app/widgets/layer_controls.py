@@ -44,7 +44,7 @@ class LayerControls(QWidget):
         self.bar = ColourBar(self)
         self._boxes: dict[str, QCheckBox] = {}
         switches = QHBoxLayout()
-        switches.setSpacing(14)
+        switches.setSpacing(10)
         for layer in layers:
             box = QCheckBox(layer.title, self)
             box.setChecked(layer.shown)
@@ -57,7 +57,8 @@ class LayerControls(QWidget):
         self._slider = QSlider(Qt.Orientation.Horizontal, self)
         self._slider.setRange(0, 100)
         self._slider.setValue(round(100 * opacity))
-        self._slider.setFixedWidth(120)
+        self._slider.setMinimumWidth(60)
+        self._slider.setMaximumWidth(140)
         self._slider.setAccessibleName("Opacity of the layers, in percent")
         self._slider.setToolTip("How strongly the layers cover the film")
         self._percent = QLabel(self)

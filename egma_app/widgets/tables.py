@@ -6,12 +6,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QSignalBlocker, Qt, Signal
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QSignalBlocker, QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QStyledItemDelegate, QStyleOptionViewItem, QTableView, QWidget
 
 T = TypeVar("T")
 Index = QModelIndex | QPersistentModelIndex
+
+
+_CELL_PADDING = 10
+_TITLE_PADDING = 26  # with room for the mark of sorting
+_WIDEST = 260
+_ROW_PADDING = 6
 
 
 @dataclass(frozen=True)
@@ -123,6 +129,14 @@ class RecordModel(QAbstractTableModel, Generic[T]):
         self._shown = shown
 
 
+class RoomyDelegate(QStyledItemDelegate):
+    """Rows with some air between them."""
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        """The usual size, and a little more height."""
+        return super().sizeHint(option, index) + QSize(0, _ROW_PADDING)
+
+
 class RecordTable(QTableView, Generic[T]):
     """A table of records: sorted by clicking headers, filtered by words, opened by double click or Enter.
 
@@ -139,6 +153,7 @@ class RecordTable(QTableView, Generic[T]):
         super().__init__(parent)
         self._records: RecordModel[T] = RecordModel(columns, self)
         self.setModel(self._records)
+        self.setItemDelegate(RoomyDelegate(self))
         self.setAccessibleName(name)
         self.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
         self.setSortingEnabled(True)
@@ -168,9 +183,9 @@ class RecordTable(QTableView, Generic[T]):
 
     def fit_columns(self) -> None:
         """Make the columns as wide as their words, within reason."""
-        self.resizeColumnsToContents()
-        for column in range(len(self._records.columns)):
-            self.setColumnWidth(column, min(self.columnWidth(column) + 6, 260))
+        for number, column in enumerate(self._records.columns):
+            title = self.fontMetrics().horizontalAdvance(column.title) + _TITLE_PADDING
+            self.setColumnWidth(number, min(max(self.sizeHintForColumn(number) + _CELL_PADDING, title), _WIDEST))
 
     def filter(self, text: str) -> None:
         """Keep only the records that contain all the words of `text`; the chosen one is forgotten where it goes. Reports no choice."""

@@ -68,9 +68,9 @@ class DemoPlan:
         version: The program's version.
     """
 
-    train: int = 320
+    train: int = 400
     validation: int = 24
-    test: int = 120
+    test: int = 160
     rate_hz: float = 120.0
     seed: int = 1
     preset: str = "demo"

@@ -29,7 +29,7 @@ def train_in_child(manifest: Path, config: Path, run: Path, told: Callable[[int,
         TrainingError: Training ended before its last step; what the child said is in the message.
     """
     command = [sys.executable, "-m", "egma_core.training.process", "--manifest", str(manifest), "--config", str(config), "--out", str(run)]
-    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8")
+    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8", start_new_session=True)
     assert child.stdout is not None and child.stdin is not None
     ended, words = "", ("Training stopped without a word.", "Run the same command again to go on from its last checkpoint.")
     try:

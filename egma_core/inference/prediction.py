@@ -33,11 +33,12 @@ class Prediction:
 
     Attributes:
         classes: Names of the C classes, in the prompt set's order.
-        scores: (C,) similarity of the film to each class, scaled by the temperature.
+        scores: (C,) similarity of the film to each class, scaled by the temperature; where the predictor was centred
+            on films, less the mean over them.
         probabilities: (C,) softmax of the scores: how the model divides its preference among these classes, not
             the chance that a finding is present.
         sentences: The S prompts.
-        sentence_scores: (S,) similarity of the film to each prompt, scaled by the temperature.
+        sentence_scores: (S,) the same for each prompt.
         maps: S similarity maps, one a prompt.
     """
 

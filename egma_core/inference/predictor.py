@@ -49,8 +49,9 @@ class EncodedFilm:
 class Predictor:
     """A model that answers how well films and sentences go together. Films are only looked at, never stored.
 
-    A sentence's score is t times a cosine: of the whole film, or of its best patch, as the checkpoint's configuration
-    says (`score`: `global` or `fine_grained`). A class's score is the mean over its sentences.
+    A sentence's score is t times a cosine: of the film's best patch, or of the whole film, as the checkpoint's
+    configuration says (`score`: `fine_grained` or `global`). A class's score is the mean over its sentences. Sentences
+    that readers say of almost every film, negations above all, score high on any film; `centre_on` takes that out.
 
     Attributes:
         checkpoint: The checkpoint's folder.
@@ -77,6 +78,7 @@ class Predictor:
             )
         self._scale = float(self.model.scale.detach())
         self._sentences: dict[str, Tensor] = {}
+        self._reference: tuple[Tensor, Tensor] | None = None
 
     def encode(self, film: Film, frame: int = 0) -> EncodedFilm:
         """Encode one frame of a film once, for many questions.
@@ -96,6 +98,16 @@ class Predictor:
         while batch := list(itertools.islice(pictures, batch_size)):
             yield from self._encoded(batch)
 
+    def centre_on(self, films: Iterable[EncodedFilm]) -> None:
+        """Score sentences by how much better they go with a film than with these ones on average; no labels are needed.
+
+        Args:
+            films: Films of the same kind, such as a validation split's; never those that are reported on. None at all
+                goes back to plain scores.
+        """
+        chosen = list(films)
+        self._reference = (torch.stack([f.patches for f in chosen]), torch.stack([f.pooled for f in chosen])) if chosen else None
+
     def predict(self, film: Film | EncodedFilm, prompts: PromptSet | Sequence[str]) -> Prediction:
         """Score a film against prompts.
 
@@ -114,7 +126,9 @@ class Predictor:
         sentences = [sentence for _, own in classes for sentence in own]
         texts = self._embedded(sentences)
         cosine = texts @ encoded.patches.T
-        scores = self._scale * (texts @ encoded.pooled if self.model.config.score == "global" else cosine.amax(dim=1))
+        scores = self._scores(texts, encoded.patches[None], encoded.pooled[None])[:, 0]
+        if self._reference is not None:
+            scores = scores - self._scores(texts, *self._reference).mean(dim=1)
         by_class = torch.stack([own.mean() for own in scores.split([len(own) for _, own in classes])])
         cells = cosine.view(-1, encoded.grid.rows, encoded.grid.columns).numpy()
         return Prediction(
@@ -125,6 +139,12 @@ class Predictor:
             sentence_scores=scores.numpy(),
             maps=tuple(SimilarityMap(s, cells[i], encoded.grid, encoded.image_shape) for i, s in enumerate(sentences)),
         )
+
+    def _scores(self, texts: Tensor, patches: Tensor, pooled: Tensor) -> Tensor:
+        """(S, F) scores of (S, d) sentences and F films with (F, N, d) patches and (F, d) pooled embeddings."""
+        if self.model.config.score == "global":
+            return self._scale * texts @ pooled.T
+        return self._scale * (texts @ patches.flatten(0, 1).T).view(len(texts), *patches.shape[:2]).amax(dim=2)
 
     def _picture(self, film: Film, frame: int) -> NetworkPicture:
         size_px = self.model.config.vision.size_px

@@ -24,7 +24,7 @@ def on_image(similarity: SimilarityMap) -> NDArray[np.float32]:
     rows, columns = similarity.image_shape
     down = _weights(rows, to_patch.yy, to_patch.dy, similarity.grid.rows)
     across = _weights(columns, to_patch.xx, to_patch.dx, similarity.grid.columns)
-    return (down @ similarity.cosine.astype(np.float32)) @ across.T
+    return (down @ similarity.cosine @ across.T).astype(np.float32, copy=False)
 
 
 def _weights(pixels: int, scale: float, shift: float, cells: int) -> NDArray[np.float32]:

@@ -47,9 +47,9 @@ class ModelConfig:
     text: TextConfig = group(TextConfig, "The sentence encoder")
     embed_dim: int = option(128, "Dimensions of the shared space (the paper uses 512)", low=8, high=4096)
     score: str = option(
-        "global",
-        "How a film is scored against a sentence: the whole film's cosine, or its best patch's",
-        choices=("global", "fine_grained"),
+        "fine_grained",
+        "How a film is scored against a sentence: its best patch's cosine, or the whole film's",
+        choices=("fine_grained", "global"),
     )
 
 

@@ -35,8 +35,10 @@ def prepare(database: Database, *, create: bool) -> str:
     name = database.address.name
     with database.read() as connection:
         revision = _revision(connection)
-        if revision is None and not (create and not inspect(connection).get_table_names()):
+        if revision is None and inspect(connection).get_table_names():
             raise StoreError(f"{name} is a database, but not a library of this program.", "Choose another one.")
+        if revision is None and not create:
+            raise StoreError(f"There is no library in {name} yet; perhaps making it was interrupted.", "Make it, at the same place.")
     if revision != tables.HEAD:
         if revision is not None and revision not in _known_revisions():
             raise StoreError(f"The library {name} was made by a newer version of this program.", "Install that version to open it.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
 from collections.abc import Callable
@@ -51,19 +52,26 @@ def make_library(tmp_path: Path) -> Callable[..., Path]:
     names it, then looks at the middle for two seconds and says that there is nothing there. Origins joined by `+` take turns.
     """
 
-    def make(n_studies: int = 2, *, readings: int = 1, origin: str = "simulated", name: str = "library") -> Path:
-        origins = origin.split("+")
-        path = tmp_path / f"{name}.sqlite"
-        with Store.open(path, create=True) as store:
-            reader = store.add_reader("Reader A").id
-            assert reader is not None
-            for number in range(n_studies):
-                study = _add_film(store, number)
-                for nth in range(readings):
-                    _add_reading(store, reader, study, number, nth, origins[nth % len(origins)])
-        return path
+    return functools.partial(_make_library, tmp_path)
 
-    return make
+
+@pytest.fixture(scope="module")
+def make_shared_library(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """As `make_library`, for a library that the tests of a module share."""
+    return functools.partial(_make_library, tmp_path_factory.mktemp("shared"))
+
+
+def _make_library(folder: Path, n_studies: int = 2, *, readings: int = 1, origin: str = "simulated", name: str = "library") -> Path:
+    origins = origin.split("+")
+    path = folder / f"{name}.sqlite"
+    with Store.open(path, create=True) as store:
+        reader = store.add_reader("Reader A").id
+        assert reader is not None
+        for number in range(n_studies):
+            study = _add_film(store, number)
+            for nth in range(readings):
+                _add_reading(store, reader, study, number, nth, origins[nth % len(origins)])
+    return path
 
 
 SIDE = 64

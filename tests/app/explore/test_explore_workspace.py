@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+import shiboken6
+from PySide6.QtCore import QDeadlineTimer, QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QLineEdit, QPushButton
 from pytestqt.qtbot import QtBot
 
@@ -17,7 +20,7 @@ from egma_app.explore import workspace as explore_workspace
 from egma_app.explore.answers import PROMPTS, READER
 from egma_app.explore.checkpoints import recent, resolve, title_of
 from egma_app.explore.scores_panel import HONEST
-from egma_app.explore.similarity_panel import MAP, OWN_RANGE, spread
+from egma_app.explore.similarity_panel import MAP, OWN_RANGE, SimilarityPanel, spread
 from egma_app.explore.workspace import ExploreWorkspace
 from egma_app.settings import Settings
 from egma_app.workspace import Library
@@ -51,6 +54,36 @@ def workspace(qtbot: QtBot, library: Library) -> Iterator[ExploreWorkspace]:
     qtbot.waitUntil(lambda: jobs.pending() == 0)
 
 
+@pytest.fixture(scope="module")
+def opened(
+    qapp: QApplication, make_shared_library: Callable[..., Path], checkpoint: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ExploreWorkspace]:
+    """A workspace with a film and its answers, for the tests that only look at them: starting the predictor takes seconds."""
+    library = Library.open(make_shared_library(3, readings=1, origin="mouse"))
+    workspace = ExploreWorkspace(library, Settings(tmp_path_factory.mktemp("settings") / "settings.ini"))
+    workspace.resize(1500, 900)
+    workspace.show()
+    workspace.prompts.panel.set_prompts(TWO)
+    workspace.checkpoints.use(checkpoint)
+    workspace.films.table.setFocus()
+    wait_until(lambda: len(workspace.films.table.shown()) == 3)
+    QTest.keyClick(workspace.films.table, Qt.Key.Key_Home)
+    wait_until(lambda: len(workspace.answers) == 2)
+    yield workspace
+    workspace.set_library(None)
+    wait_until(lambda: jobs.pending() == 0)
+    library.close()
+    shiboken6.delete(workspace)
+
+
+def wait_until(met: Callable[[], bool]) -> None:
+    """As qtbot's, for a fixture that a module shares."""
+    deadline = QDeadlineTimer(START_MS)
+    while not met():
+        assert not deadline.hasExpired()
+        QTest.qWait(20)
+
+
 def words(workspace: ExploreWorkspace) -> str:
     return " ".join(label.text() for label in workspace.findChildren(QLabel) if label.isVisible())
 
@@ -82,55 +115,51 @@ def test_step_by_step_it_says_what_is_missing(qtbot: QtBot, workspace: ExploreWo
     qtbot.waitUntil(lambda: "7 × 7 places" in workspace.checkpoints.state, timeout=START_MS)
 
 
-def test_scores_and_maps_are_the_predictor_s(qtbot: QtBot, workspace: ExploreWorkspace, checkpoint: Path) -> None:
-    open_film(qtbot, workspace, checkpoint)
-    film = workspace.film
+def test_scores_and_maps_are_the_predictor_s(qtbot: QtBot, opened: ExploreWorkspace, checkpoint: Path) -> None:
+    film = opened.film
     assert film is not None
     wanted = Predictor(checkpoint).predict(film.path, TWO)
-    bars = {bar.name: bar.share for bar in workspace.stage.scores.bars.bars()}
+    bars = {bar.name: bar.share for bar in opened.stage.scores.bars.bars()}
     assert bars == pytest.approx(dict(zip(wanted.classes, wanted.probabilities.tolist(), strict=True)), abs=1e-5)
     assert sum(bars.values()) == pytest.approx(1.0, abs=1e-5)
-    assert "not the probability of a disease" in HONEST and HONEST in words(workspace)
-    best = workspace.stage.scores.bars.bars()[0].name
-    assert TWO.prompts[best][0] in workspace.stage.similarity.caption
-    shown = workspace.answers.map_of(TWO.prompts[best][0])
+    assert "not the probability of a disease" in HONEST and HONEST in words(opened)
+    best = opened.stage.scores.bars.bars()[0].name
+    assert TWO.prompts[best][0] in opened.stage.similarity.caption
+    shown = opened.answers.map_of(TWO.prompts[best][0])
     same = next(m for m in wanted.maps if m.sentence == TWO.prompts[best][0])
     assert shown is not None
     assert np.allclose(on_image(shown), on_image(same), atol=1e-4, equal_nan=True)
     assert np.allclose(spread(shown)[0], on_image(same), atol=1e-4, equal_nan=True), "a small film is spread pixel by pixel"
 
 
-def test_keys_choose_sentences_and_bars_choose_classes(qtbot: QtBot, workspace: ExploreWorkspace, checkpoint: Path) -> None:
-    open_film(qtbot, workspace, checkpoint)
-    panel = workspace.prompts.panel
+def test_keys_choose_sentences_and_bars_choose_classes(qtbot: QtBot, opened: ExploreWorkspace) -> None:
+    panel = opened.prompts.panel
     panel.choose(TWO.prompts["mark"][0])
-    before = layer(workspace)
+    before = layer(opened)
     qtbot.keyClick(panel.tree, Qt.Key.Key_Down)
-    assert "“a mark”" in workspace.stage.similarity.caption
-    assert layer(workspace) is not before
-    workspace.stage.scores.bars.choose("mark")
-    bars = workspace.stage.scores.bars
+    assert "“a mark”" in opened.stage.similarity.caption
+    assert layer(opened) is not before
+    opened.stage.scores.bars.choose("mark")
+    bars = opened.stage.scores.bars
     row = next(i for i, bar in enumerate(bars.bars()) if bar.name == "nothing")
     qtbot.mouseClick(bars.viewport(), Qt.MouseButton.LeftButton, pos=bars.visualRect(bars.model().index(row, 0)).center())
-    assert "“there is nothing”" in workspace.stage.similarity.caption
+    assert "“there is nothing”" in opened.stage.similarity.caption
 
 
-def test_colour_bar_gives_the_cosines_of_its_ends(qtbot: QtBot, workspace: ExploreWorkspace, checkpoint: Path) -> None:
-    open_film(qtbot, workspace, checkpoint)
-    low, high = workspace.answers.common_range()
-    bar = workspace.stage.similarity.controls.bar
+def test_colour_bar_gives_the_cosines_of_its_ends(qtbot: QtBot, opened: ExploreWorkspace) -> None:
+    low, high = opened.answers.common_range()
+    bar = opened.stage.similarity.controls.bar
     assert bar.ticks[0] == f"{low:+.2f}" and bar.ticks[2] == f"{high:+.2f}"
     assert "cosine" in bar.meaning
-    workspace.stage.similarity.controls.show_layer(OWN_RANGE, True)
-    shown = workspace.answers.map_of(workspace.prompts.panel.sentence())
+    opened.stage.similarity.controls.show_layer(OWN_RANGE, True)
+    shown = opened.answers.map_of(opened.prompts.panel.sentence())
     assert shown is not None
     assert bar.ticks[0] == f"{shown.cosine.min():+.2f}" and bar.ticks[2] == f"{shown.cosine.max():+.2f}"
 
 
-def test_an_edit_is_predicted_shortly_after(qtbot: QtBot, workspace: ExploreWorkspace, checkpoint: Path) -> None:
-    open_film(qtbot, workspace, checkpoint)
-    workspace.activateWindow()
-    panel = workspace.prompts.panel
+def test_an_edit_is_predicted_shortly_after(qtbot: QtBot, opened: ExploreWorkspace) -> None:
+    opened.activateWindow()
+    panel = opened.prompts.panel
     panel.tree.setFocus()
     panel.choose("there is nothing")
     qtbot.keyClick(panel.tree, Qt.Key.Key_F2)
@@ -141,24 +170,23 @@ def test_an_edit_is_predicted_shortly_after(qtbot: QtBot, workspace: ExploreWork
     qtbot.keyClick(editor, Qt.Key.Key_Return)
 
     def answered() -> bool:
-        prediction = workspace.answers.about(PROMPTS)
+        prediction = opened.answers.about(PROMPTS)
         return prediction is not None and "there is nothing elsewhere" in prediction.sentences
 
     qtbot.waitUntil(answered, timeout=10_000)
 
 
-def test_the_reader_s_gaze_and_sentences_stand_beside(qtbot: QtBot, workspace: ExploreWorkspace, checkpoint: Path) -> None:
-    open_film(qtbot, workspace, checkpoint)
-    gaze = workspace.stage.gaze
+def test_the_reader_s_gaze_and_sentences_stand_beside(qtbot: QtBot, opened: ExploreWorkspace) -> None:
+    gaze = opened.stage.gaze
     assert "mouse standing in for gaze in the whole reading" in gaze.caption
     qtbot.keyClick(gaze.sentences, Qt.Key.Key_Down)
     sentence = gaze.sentences.current()
     assert sentence is not None
     assert f"for “{sentence.text}”" in gaze.caption
-    assert f"similarity to “{sentence.text}”" in workspace.stage.similarity.caption
-    assert workspace.prompts.panel.sentence() == "", "the prompts no longer claim the map"
+    assert f"similarity to “{sentence.text}”" in opened.stage.similarity.caption
+    assert opened.prompts.panel.sentence() == "", "the prompts no longer claim the map"
     qtbot.waitUntil(lambda: "1 heat" in gaze.view._layers)
-    prediction = workspace.answers.about(READER)
+    prediction = opened.answers.about(READER)
     assert prediction is not None and sentence.text in prediction.sentences
 
 
@@ -249,3 +277,18 @@ def test_the_predictor_is_let_go_with_the_library(qtbot: QtBot, workspace: Explo
     with qtbot.waitSignal(child.ended):
         workspace.set_library(None)
     assert workspace.predictor.child is None
+
+
+def test_the_map_lies_over_the_frame_that_the_model_saw(qtbot: QtBot, opened: ExploreWorkspace) -> None:
+    image = opened.stage.similarity.view.image
+    shown = opened.answers.map_of("a mark")
+    assert image is not None and shown is not None
+    panel = SimilarityPanel(opened.settings.values)
+    qtbot.addWidget(panel)
+    panel.show_film(replace(image, pixels=np.concatenate([image.pixels, image.pixels])))
+    panel.show_map(shown, (-1.0, 1.0))
+    assert panel.view._layers[MAP].opacity > 0
+    panel.view.set_frame(1)
+    assert panel.view._layers[MAP].opacity == 0
+    panel.view.set_frame(0)
+    assert panel.view._layers[MAP].opacity > 0

@@ -160,11 +160,11 @@ def test_of_two_films_the_one_that_was_looked_at_counts(library: Library, tmp_pa
 
 
 def test_films_that_nobody_read_bring_the_sentences_of_their_labels(library: Library, tmp_path: Path) -> None:
-    library.film("1.1", "P1", labels=("Edema",), report=[label("There is edema."), label("...")])
+    library.film("1.1", "P1", labels=("Edema",), report=[label("There is edema."), label("—")])
     library.film("1.2", "P2")
     (example,) = export(library, tmp_path).examples
     assert (example.reader, example.gaze_origin) == ("", "")
-    assert [(s.text, s.origin, s.gaze) for s in example.sentences][0] == ("There is edema.", "label", None)
+    assert [(s.text, s.origin, s.gaze) for s in example.sentences] == [("There is edema.", "label", None)]
 
 
 def test_words_of_a_reading_go_before_words_of_the_label(library: Library, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ SENTENCES = ["mark on the left", "mark on the right", "no mark"]
 PROMPTS = PromptSet("sides", {"left": ("mark on the left",), "other": ("mark on the right", "no mark")})
 
 
-def make(folder: Path, *, score: str = "global") -> Path:
+def make(folder: Path, *, score: str = "fine_grained") -> Path:
     torch.manual_seed(0)
     text = TextConfig(width=16, layers=1)
     config = ModelConfig(VisionConfig(size_px=64, width=16), text, embed_dim=8, score=score)
@@ -54,10 +54,7 @@ def test_scores_are_scaled_cosines(checkpoint: Path, films: list[Path]) -> None:
     predictor = Predictor(checkpoint)
     film = predictor.encode(films[0])
     prediction = predictor.predict(film, PROMPTS)
-    model = predictor.model
-    with torch.no_grad():
-        texts = model.encode_sentences(model.tokenizer.encode(list(prediction.sentences)))
-    np.testing.assert_allclose(prediction.sentence_scores, 5.0 * (texts @ film.pooled).numpy(), rtol=1e-5)
+    np.testing.assert_allclose(prediction.sentence_scores, [5.0 * m.cosine.max() for m in prediction.maps], rtol=1e-5)
     np.testing.assert_allclose(prediction.scores, [prediction.sentence_scores[0], prediction.sentence_scores[1:].mean()], rtol=1e-5)
     exponentials = np.exp(prediction.scores)
     np.testing.assert_allclose(prediction.probabilities, exponentials / exponentials.sum(), rtol=1e-5)
@@ -66,8 +63,25 @@ def test_scores_are_scaled_cosines(checkpoint: Path, films: list[Path]) -> None:
 
 
 def test_the_checkpoint_decides_the_score(tmp_path: Path, films: list[Path]) -> None:
-    prediction = Predictor(make(tmp_path / "fine", score="fine_grained")).predict(films[0], PROMPTS)
-    np.testing.assert_allclose(prediction.sentence_scores, [5.0 * m.cosine.max() for m in prediction.maps], rtol=1e-5)
+    predictor = Predictor(make(tmp_path / "global", score="global"))
+    film = predictor.encode(films[0])
+    with torch.no_grad():
+        texts = predictor.model.encode_sentences(predictor.model.tokenizer.encode(SENTENCES))
+    np.testing.assert_allclose(predictor.predict(film, SENTENCES).sentence_scores, 5.0 * (texts @ film.pooled).numpy(), rtol=1e-5)
+
+
+@pytest.mark.parametrize("score", ["fine_grained", "global"])
+def test_centring_takes_out_what_every_film_answers_to(tmp_path: Path, films: list[Path], score: str) -> None:
+    predictor = Predictor(make(tmp_path / "checkpoint", score=score))
+    encoded = list(predictor.encode_many(films))
+    plain = np.array([predictor.predict(film, SENTENCES).sentence_scores for film in encoded])
+    maps = predictor.predict(encoded[4], SENTENCES).maps
+    predictor.centre_on(encoded[:4])
+    centred = np.array([predictor.predict(film, SENTENCES).sentence_scores for film in encoded])
+    np.testing.assert_allclose(centred, plain - plain[:4].mean(axis=0), atol=1e-5)
+    np.testing.assert_array_equal(predictor.predict(encoded[4], SENTENCES).maps[0].cosine, maps[0].cosine)
+    predictor.centre_on([])
+    np.testing.assert_array_equal(predictor.predict(encoded[0], SENTENCES).sentence_scores, plain[0])
 
 
 def test_maps_are_the_cosines_of_cells_on_the_film(checkpoint: Path, films: list[Path]) -> None:

@@ -55,7 +55,7 @@ def test_a_conversation(folder: Path) -> None:
         {"do": "predict", "id": "a", "prompts": {"x": ["no mark"]}},
     )
     assert loaded["event"] == "loaded"
-    assert (loaded["grid"], loaded["size_px"], loaded["score"], loaded["checkpoint"]) == ([4, 4], 64, "global", "checkpoint")
+    assert (loaded["grid"], loaded["size_px"], loaded["score"], loaded["checkpoint"]) == ([4, 4], 64, "fine_grained", "checkpoint")
     assert loaded["provenance"]["manifest"] == "abc"
     assert film == {"event": "film", "id": "a", "image_shape": [90, 70]}
     expected = Predictor(folder / "checkpoint").predict(folder / "film.dcm", PromptSet("", {k: tuple(v) for k, v in PROMPTS.items()}))

@@ -72,6 +72,20 @@ def test_what_is_not_a_library_is_refused_and_left_alone(tmp_path: Path) -> None
     assert sorted(path.name for path in tmp_path.iterdir()) == ["other.sqlite", "text.sqlite"]
 
 
+def test_a_library_whose_making_was_interrupted_is_made_whole(tmp_path: Path) -> None:
+    path = tmp_path / "library.sqlite"
+    sqlite_file.make_file(path)
+    with pytest.raises(StoreError, match=r"no library in .* yet"):
+        Store.open(path)
+    with Store.open(path, create=True) as store:
+        assert store.studies() == []
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("DROP TABLE alembic_version")
+    for create in (False, True):
+        with pytest.raises(StoreError, match="not a library of this program"):
+            Store.open(path, create=create)
+
+
 def test_a_damaged_library_is_reported_in_words(library_path: Path, begin: Begin, samples: Samples) -> None:
     with Store.open(library_path) as store:
         reading_id = begin(store)
