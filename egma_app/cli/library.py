@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
 from egma_app.cli.command import FILE, FOLDER, bar, pairs, store_option
+from egma_core.gaze.samples import GazeOrigin
+from egma_core.speech.sentences import TextOrigin
 
 if TYPE_CHECKING:
     from egma_core.interchange.films import ImportReport
@@ -107,36 +110,40 @@ def export() -> None:
     """Take something out of a library, with pseudonyms only."""
 
 
-origin_options = [
-    click.option(
-        "--gaze-origin",
-        multiple=True,
-        type=click.Choice(["tracker", "mouse", "simulated", "replay"]),
-        help="Use gaze of this origin; may be repeated.",
-    ),
-    click.option(
-        "--text-origin",
-        multiple=True,
-        type=click.Choice(["dictation", "typed", "label", "simulated"]),
-        help="Use sentences of this origin; may be repeated.",
-    ),
-    click.option("--seed", default=0, show_default=True, help="Seed of the split by patient."),
-]
+def choice_of_examples(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that say which of a library's rows become examples, named as `export_examples` takes them."""
+
+    def origins(name: str, kind: str, known: tuple[str, ...]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+        return click.option(
+            f"--{name}-origin",
+            f"{name}_origins",
+            multiple=True,
+            type=click.Choice(known),
+            callback=lambda _context, _parameter, chosen: chosen or None,
+            help=f"Use {kind} of this origin; may be repeated.",
+        )
+
+    for option in (
+        click.option("--seed", default=0, show_default=True, help="Seed of the split by patient."),
+        click.option("--skip-unprocessed", is_flag=True, help="Leave out readings that were not processed, instead of refusing."),
+        origins("text", "sentences", get_args(TextOrigin)),
+        origins("gaze", "gaze", get_args(GazeOrigin)),
+    ):
+        command = option(command)
+    return command
 
 
 @export.command(name="examples")
 @store_option
 @click.option("--out", type=FILE, required=True, help="The manifest to write, JSON.")
-@origin_options[0]
-@origin_options[1]
-@origin_options[2]
-def export_examples_(library: str, out: Path, gaze_origin: tuple[str, ...], text_origin: tuple[str, ...], seed: int) -> None:
+@choice_of_examples
+def export_examples_(library: str, out: Path, **chosen: Any) -> None:
     """Write a manifest of training examples: films, sentences, gaze, split by patient."""
     from egma_core.examples.export import export_examples
     from egma_core.store.store import Store
 
     with Store.open(library) as store:
-        manifest = export_examples(store, out, gaze_origins=gaze_origin or None, text_origins=text_origin or None, seed=seed)
+        manifest = export_examples(store, out, **chosen)
     click.echo(f"{len(manifest.examples)} examples in {out}, hash {manifest.hash[:16]}.")
     for split in ("train", "validation", "test"):
         click.echo(f"  {split:10} {len(manifest.of(split))}")

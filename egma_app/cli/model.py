@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from egma_app.cli.command import FILE, FOLDER, PATH, bar, json_option, print_json
-from egma_app.cli.library import origin_options
+from egma_app.cli.library import choice_of_examples
 from egma_core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -21,18 +21,8 @@ if TYPE_CHECKING:
 @click.option("--store", "library", metavar="LIBRARY", help="Train on this library's readings, exported on the way.")
 @click.option("--manifest", type=FILE, help="Train on these examples instead.")
 @click.option("--out", type=FOLDER, required=True, help="The run's folder; a run that it holds goes on.")
-@origin_options[0]
-@origin_options[1]
-@origin_options[2]
-def train(
-    config: str,
-    library: str | None,
-    manifest: Path | None,
-    out: Path,
-    gaze_origin: tuple[str, ...],
-    text_origin: tuple[str, ...],
-    seed: int,
-) -> None:
+@choice_of_examples
+def train(config: str, library: str | None, manifest: Path | None, out: Path, **chosen: Any) -> None:
     """Train by CONFIG: a TOML file, or the name of one of the program's own (demo, tiny, paper).
 
     Ctrl+C saves a checkpoint and stops; the same command then goes on from it.
@@ -49,7 +39,7 @@ def train(
         if library is not None:
             manifest = Path(folder) / "manifest.json"
             with Store.open(library) as store:
-                export_examples(store, manifest, gaze_origins=gaze_origin or None, text_origins=text_origin or None, seed=seed)
+                export_examples(store, manifest, **chosen)
         assert manifest is not None
 
         def tell(event: dict[str, Any]) -> None:
