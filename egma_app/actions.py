@@ -102,6 +102,7 @@ ACTIONS: tuple[ActionEntry, ...] = (
     A("explore.find", "Find a film", "Ctrl+F", "explore", "Filter the library's films by pseudonym, view or label."),
     A("explore.add_class", "Add a class", "Ctrl+Shift+Return", "explore", "Add a class with one sentence to the prompts."),
     A("explore.add_sentence", "Add a sentence", "Ctrl+Return", "explore", "Add a sentence to the chosen class."),
+    A("explore.remove", "Remove from the prompts", "Del", "explore", "Remove the chosen class or sentence from the prompts."),
     A("explore.load_prompts", "Load prompts…", "", "explore", "Read the prompts from a TOML file."),
     A("explore.save_prompts", "Save prompts…", "Ctrl+S", "explore", "Write the prompts to a TOML file."),
 )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +14,23 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
     if not pluginmanager.hasplugin("pytest-qt"):
         parser.addini("qt_api", "used by pytest-qt alone")
         parser.addini("qt_log_level_fail", "used by pytest-qt alone")
+
+
+class WithoutTorch(pytest.Module):
+    """A module of tests that skips, visibly, where torch is not installed and its imports need it."""
+
+    def _getobj(self) -> Any:
+        try:
+            return super()._getobj()
+        except self.CollectError as error:
+            if "No module named 'torch'" in str(error):
+                pytest.skip("torch is not installed", allow_module_level=True)
+            raise
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: Any) -> pytest.Module | None:
+    """Let the tests of a station without torch run."""
+    return WithoutTorch.from_parent(parent, path=module_path) if importlib.util.find_spec("torch") is None else None
 
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"

@@ -57,9 +57,15 @@ def train(config: str, library: str | None, manifest: Path | None, out: Path, **
 @click.option(
     "--prompts", default="chexpert_8x200", show_default=True, help="A prompt set: a TOML file, or the name of one of the program's own."
 )
+@click.option(
+    "--centre/--no-centre",
+    default=True,
+    show_default=True,
+    help="Take each prompt's score relative to its mean over the validation films, whose labels are not looked at.",
+)
 @click.option("--gaze/--no-gaze", default=True, show_default=True, help="Also compare with the readers' gaze.")
 @json_option
-def evaluate(run: Path, manifest: Path | None, split: str, prompts: str, gaze: bool, as_json: bool) -> None:
+def evaluate(run: Path, manifest: Path | None, split: str, prompts: str, centre: bool, gaze: bool, as_json: bool) -> None:
     """Zero-shot figures of a run or checkpoint, and its agreement with the readers' gaze, on one split."""
     from egma_core.evaluation.gaze_agreement import evaluate_gaze_agreement
     from egma_core.evaluation.zero_shot import evaluate_zero_shot
@@ -70,6 +76,9 @@ def evaluate(run: Path, manifest: Path | None, split: str, prompts: str, gaze: b
     examples, predictor = Manifest.load(manifest or run / "manifest.json"), Predictor(run)
     chosen = named_split(split)
     assert chosen is not None
+    reference = [examples.film_path(e) for e in examples.of("validation")] if centre else []
+    if reference:
+        predictor.centre_on(predictor.encode_many(reference))
     with bar("Evaluating") as progress:
         figures: dict[str, Any] = {
             "zero_shot": evaluate_zero_shot(predictor, examples, chosen, _prompts(prompts), progress=progress).to_json()

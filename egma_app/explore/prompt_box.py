@@ -12,6 +12,9 @@ from egma_app.explore.prompt_panel import PromptPanel
 from egma_core.errors import ConfigError
 from egma_core.inference.prompts import PromptSet, builtin, builtin_names, load_prompts, save_prompts
 
+_FIRST = ("phantom", "chexpert_8x200")
+"""Sets that are good to begin with: short ones."""
+
 _FILES = "Prompt sets (*.toml);;All files (*)"
 
 
@@ -48,6 +51,7 @@ class PromptBox(QWidget):
         layout.addWidget(self.panel, 1)
         layout.addLayout(self._files)
         self._sets.activated.connect(lambda _index: self.use(self._sets.currentText()))
+        any(self.use(name) for name in (*_FIRST, *builtin_names()) if name in builtin_names())
 
     def add_button(self, action: QAction) -> None:
         """Offer an action below the prompts."""

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from egma_app import actions
 from egma_app.widgets.tables import RoomyDelegate
 from egma_app.widgets.tints import WARNING, tint
 from egma_core.inference.prompts import PromptSet
@@ -84,6 +85,7 @@ class PromptPanel(QWidget):
         layout.addWidget(self._tree, 1)
         layout.addWidget(self._problem)
         layout.addLayout(buttons)
+        actions.bind(self._tree, {"explore.remove": self.remove})
         self._tree.itemChanged.connect(self._edited)
         self._tree.currentItemChanged.connect(self._moved)
 

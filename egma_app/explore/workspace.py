@@ -22,12 +22,10 @@ from egma_app.workspace import Library, Workspace
 from egma_core.dicom.image import DicomImage
 from egma_core.dicom.reader import read_image
 from egma_core.inference.prediction import Prediction
-from egma_core.inference.prompts import builtin_names
 from egma_core.store.values import Changes, StudyEntry
 
 _DEBOUNCE_MS = 300
 _LISTED_TABLES = frozenset({"study", "instance", "reading", "study_label"})
-_FIRST_SETS = ("phantom", "chexpert_8x200")
 
 
 class ExploreWorkspace(Workspace):
@@ -64,9 +62,6 @@ class ExploreWorkspace(Workspace):
         self.actions_by_id = actions.bind(self, self._slots())
         self._lay_out()
         self._connect()
-        first = [name for name in _FIRST_SETS if name in builtin_names()] or list(builtin_names())
-        any(self.prompts.use(name) for name in first)
-        self.banner.clear()
         self.set_library(library)
 
     def set_library(self, library: Library | None) -> None:
@@ -171,7 +166,9 @@ class ExploreWorkspace(Workspace):
         if self.film is not None:
             self.predictor.ask(READER, {"reader": list(dict.fromkeys(s for s in sentences if s.strip()))} if any(sentences) else {})
 
-    def _answered(self, _film: str, topic: str, prediction: Prediction) -> None:
+    def _answered(self, film: str, topic: str, prediction: Prediction) -> None:
+        if self.film is None or film != str(self.film.path):
+            return
         self.answers.keep(topic, prediction)
         self._show_answers()
         if topic == PROMPTS and self.answers.map_of(self._sentence) is None and not self._reader_chosen:

@@ -174,12 +174,13 @@ class RecordTable(QTableView, Generic[T]):
         self.doubleClicked.connect(self._open)
 
     def show_records(self, records: Sequence[T], *, same: Callable[[T], Any] | None = None) -> None:
-        """Show these records; with `same` (a record's identity), the chosen record stays chosen. Reports no choice."""
-        before = self.current()
+        """Show these records where the list was scrolled to; with `same` (an identity), the chosen record stays. Reports no choice."""
+        before, scrolled = self.current(), self.verticalScrollBar().value()
         with QSignalBlocker(self):
             self._records.replace(records)
             if same is not None and before is not None:
                 self.choose(lambda record: same(record) == same(before))
+        self.verticalScrollBar().setValue(scrolled)
 
     def fit_columns(self) -> None:
         """Make the columns as wide as their words, within reason."""

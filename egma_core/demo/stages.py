@@ -49,6 +49,7 @@ STAGES = {
 NOTE = (
     "All findings of these films were seen in training, on films of other phantoms; "
     "the patients, the prompts and the sentences of the test films' reader were not. "
+    "Each prompt's score is taken relative to its mean over the validation films, whose labels are not looked at. "
     "Phantoms are drawings: the figures say that the chain works, and nothing about medicine."
 )
 
@@ -154,6 +155,7 @@ def _train(store: Store, out: Path, plan: DemoPlan, told: Callable[[int, int], N
 
 def _evaluate(out: Path, plan: DemoPlan, told: Callable[[int, int], None]) -> None:
     manifest, predictor = Manifest.load(out / "manifest.json"), Predictor(out / "run")
+    predictor.centre_on(predictor.encode_many(manifest.film_path(e) for e in manifest.of("validation")))
     zero_shot = evaluate_zero_shot(predictor, manifest, "test", builtin(plan.prompts), progress=lambda i, n: told(i, 2 * n))
     agreement = evaluate_gaze_agreement(predictor, manifest, "test", progress=lambda i, n: told(n + i, 2 * n))
     figures = {"zero_shot": zero_shot.to_json(), "gaze_agreement": agreement.to_json()}

@@ -80,6 +80,13 @@ def test_remove_leaves_one_class_and_says_so(qtbot: QtBot, panel: PromptPanel) -
     assert "two at least" in panel.problem
 
 
+def test_delete_removes_by_key(qtbot: QtBot, panel: PromptPanel) -> None:
+    panel.tree.setFocus()
+    panel.choose("blunted angle")
+    qtbot.keyClick(panel.tree, Qt.Key.Key_Delete)
+    assert panel.prompts().prompts["effusion"] == ("fluid at the base",)
+
+
 def test_two_classes_of_one_name_are_said(panel: PromptPanel) -> None:
     item = panel.tree.topLevelItem(1)
     assert item is not None

@@ -92,6 +92,15 @@ def test_new_records_keep_the_chosen_one(table: RecordTable[Row]) -> None:
     assert table.current() == Row(3, "Carl", 0.4)
 
 
+def test_new_records_leave_the_list_where_it_was_scrolled_to(table: RecordTable[Row]) -> None:
+    rows = [Row(i, f"P{i}", 0.0) for i in range(200)]
+    table.show_records(rows)
+    table.choose(lambda r: r.id == 0)
+    table.verticalScrollBar().setValue(90)
+    table.show_records(rows, same=lambda r: r.id)
+    assert table.verticalScrollBar().value() == 90
+
+
 def test_numbers_are_flush_right_and_tooltips_say_more(table: RecordTable[Row]) -> None:
     cell = table.model().index(0, 1)
     assert cell.data(Qt.ItemDataRole.TextAlignmentRole) & Qt.AlignmentFlag.AlignRight

@@ -140,6 +140,6 @@ def test_each_finding_is_present_about_three_times_in_ten() -> None:
 
 def test_smooth_noise_has_unit_spread_everywhere() -> None:
     rng = np.random.default_rng(0)
-    fields = np.stack([smooth_noise(rng, 9) for _ in range(300)])
+    fields = np.stack([smooth_noise(rng, 9)[::37, ::37] for _ in range(300)])
     assert np.abs(fields.mean(axis=0)).max() < 0.3
     assert np.abs(fields.std(axis=0) - 1).max() < 0.25
