@@ -24,9 +24,10 @@ class _OriginChoice(QWidget):
 
     changed = Signal()
 
-    def __init__(self, what: str, words: Callable[[str], str], parent: QWidget) -> None:
+    def __init__(self, what: str, counted: tuple[str, str], words: Callable[[str], str], parent: QWidget) -> None:
         super().__init__(parent)
         self._words = words
+        self._counted = counted
         self._boxes: dict[str, QCheckBox] = {}
         label = QLabel(f"The library holds {what} of several origins. Choose one, or several to mix them on purpose:", self)
         label.setWordWrap(True)
@@ -49,7 +50,7 @@ class _OriginChoice(QWidget):
                 self._column.addWidget(box)
         for origin, box in self._boxes.items():
             with QSignalBlocker(box):
-                box.setText(f"{self._words(origin)} ({count_text(counts[origin], 'study or reading', 'studies or readings')})")
+                box.setText(f"{self._words(origin)} ({count_text(counts[origin], *self._counted)})")
         self.setVisible(len(counts) > 1)
 
     def chosen(self) -> tuple[str, ...]:
@@ -76,8 +77,8 @@ class ExamplesPanel(QWidget):
         self._said = QLabel(self)
         self._said.setWordWrap(True)
         self._said.setForegroundRole(QPalette.ColorRole.PlaceholderText)
-        self._gaze = _OriginChoice("gaze", gaze_words, self)
-        self._text = _OriginChoice("words", text_words, self)
+        self._gaze = _OriginChoice("gaze", ("reading", "readings"), gaze_words, self)
+        self._text = _OriginChoice("words", ("reading or report", "readings or reports"), text_words, self)
         self._cells: dict[str, QLabel] = {}
         self._numbers = self._make_numbers()
         heading = QLabel("Examples", self)

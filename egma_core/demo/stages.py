@@ -69,9 +69,9 @@ class DemoPlan:
         version: The program's version.
     """
 
-    train: int = 400
+    train: int = 320
     validation: int = 24
-    test: int = 160
+    test: int = 120
     rate_hz: float = 120.0
     seed: int = 1
     preset: str = "demo"

@@ -23,8 +23,8 @@ class CaptureSession:
         recovered: Ids of readings that a process had left unfinished; they are marked as recovered now.
     """
 
-    def __init__(self, store: Store, clock: Clock, tracker: Tracker, *, reader: str, screen: Screen) -> None:
-        """Open a sitting.
+    def __init__(self, store: Store, clock: Clock, tracker: Tracker, *, reader: str, screen: Screen, chunk_ms: int = 100) -> None:
+        """Open a sitting whose recorder commits every `chunk_ms`.
 
         Raises:
             RecordingError: Another process records into the library.
@@ -38,7 +38,7 @@ class CaptureSession:
         except BaseException:
             self._lock.release()
             raise
-        self.recorder = Recorder(store, clock, tracker)
+        self.recorder = Recorder(store, clock, tracker, chunk_ms=chunk_ms)
 
     def close(self) -> None:
         """Abort a reading that is still being recorded, once all of it is stored, and let tracker and library go.

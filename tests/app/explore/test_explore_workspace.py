@@ -159,6 +159,7 @@ def test_colour_bar_gives_the_cosines_of_its_ends(qtbot: QtBot, opened: ExploreW
 
 def test_an_edit_is_predicted_shortly_after(qtbot: QtBot, opened: ExploreWorkspace) -> None:
     opened.activateWindow()
+    qtbot.waitUntil(opened.isActiveWindow)
     panel = opened.prompts.panel
     panel.tree.setFocus()
     panel.choose("there is nothing")

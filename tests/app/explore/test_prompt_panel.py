@@ -21,6 +21,7 @@ def panel(qtbot: QtBot) -> PromptPanel:
     panel.resize(400, 300)
     panel.show()
     panel.activateWindow()
+    qtbot.waitUntil(panel.isActiveWindow)
     return panel
 
 

@@ -87,6 +87,7 @@ def test_the_list_tells_origin_and_quality(workspace: ReviewWorkspace) -> None:
 
 def test_filter_by_typing(qtbot: QtBot, workspace: ReviewWorkspace) -> None:
     workspace.activateWindow()
+    qtbot.waitUntil(workspace.isActiveWindow)
     workspace.actions_by_id["review.find"].trigger()
     qtbot.waitUntil(workspace.readings.filter.hasFocus)
     qtbot.keyClicks(workspace.readings.filter, "p001 mouse")
@@ -132,6 +133,7 @@ def test_keys_go_through_the_sentences_with_the_core_s_own_pictures(qtbot: QtBot
 def test_layers_and_opacity_follow_the_switches(qtbot: QtBot, workspace: ReviewWorkspace) -> None:
     open_first(qtbot, workspace)
     workspace.activateWindow()
+    qtbot.waitUntil(workspace.isActiveWindow)
     workspace.reading.view.setFocus()
     qtbot.keyClick(workspace.reading.view, Qt.Key.Key_G)
     assert shown_layers(workspace)[HEAT][1] == 0.0

@@ -184,6 +184,7 @@ def test_what_the_run_refuses_is_said_in_its_own_words(qtbot: QtBot, workspace: 
 
 def test_a_wrong_field_is_led_to(qtbot: QtBot, workspace: TrainWorkspace) -> None:
     workspace.activateWindow()
+    qtbot.waitUntil(workspace.isActiveWindow)
     retype(workspace, "loss.gaze_alpha", "7")
     workspace.actions_by_id["train.start"].trigger()
     assert workspace.run is None
