@@ -34,7 +34,7 @@ def demo(out: Path, headless: bool, fresh: bool) -> None:
     """
     if importlib.util.find_spec("torch") is None or importlib.util.find_spec("safetensors") is None:
         raise MissingExtraError("The demo's training", "train")
-    from egma_core.demo.stages import STAGES, run_demo
+    from egma_core.demo.stages import STAGES, first_test_film, run_demo
 
     with stages(STAGES) as advance:
         report = run_demo(out, fresh=fresh, progress=advance)
@@ -47,7 +47,7 @@ def demo(out: Path, headless: bool, fresh: bool) -> None:
     click.echo(f"In {out}: library.sqlite, run, overlays, report.json.")
     if not headless:
         try:
-            sys.exit(open_window(out / "library.sqlite", "explore", out / "run"))
+            sys.exit(open_window(out / "library.sqlite", "explore", out / "run", film=first_test_film(out)))
         except ConfigError as error:
             click.echo(f"The window stays closed. {error}", err=True)
 

@@ -104,6 +104,10 @@ class FilmsPanel(QWidget):
         """Put the cursor on a film, which reports it; whether it is in the list."""
         return self.table.choose(lambda row: row.instance.instance_uid == instance_uid)
 
+    def choose_file(self, path: Path) -> bool:
+        """Put the cursor on the film that lies at `path`, which reports it; whether it is in the list."""
+        return path.exists() and self.table.choose(lambda row: row.instance.path.name == path.name and row.instance.path.samefile(path))
+
     def forget_choice(self) -> None:
         """No film of the list is chosen any more: a file was."""
         self.table.clearSelection()

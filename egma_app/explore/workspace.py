@@ -47,6 +47,7 @@ class ExploreWorkspace(Workspace):
         self.film: FilmChoice | None = None
         self._image: DicomImage | None = None
         self._sentence = ""
+        self._file: Path | None = None
         self._reader_chosen = False
         self.answers = Answers()
         self._page = QObject(self)  # owns the job that reads the film now wanted
@@ -85,14 +86,17 @@ class ExploreWorkspace(Workspace):
         self._choose_page()
 
     def open(self, checkpoint: Path | None, film: Path | None) -> None:
-        """Use a checkpoint (or a run's best one) and show a film that is not stored, as the command line asks for."""
+        """Use a checkpoint (or a run's best one) and show a film, as the command line asks for."""
         if checkpoint is not None:
             self.checkpoints.use(checkpoint)
         if film is not None:
             self.open_file(film)
 
     def open_file(self, path: Path) -> None:
-        """Show a film that is not of the library; nothing of it is stored."""
+        """Show a film by its file: as the library's own where it is that, else without storing anything of it."""
+        if self.films.choose_file(path):
+            return
+        self._file = path  # the list may not have come yet
         self.films.forget_choice()
         self._want_film(FilmChoice.of_file(path))
 
@@ -149,6 +153,9 @@ class ExploreWorkspace(Workspace):
         def listed(studies: list[StudyEntry]) -> None:
             if library is self.library:
                 self.films.show_studies(studies)
+                if self._file is not None:
+                    self.films.choose_file(self._file)
+                    self._file = None
 
         jobs.run(self, library.store.studies, listed, self.banner.show_error)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 
 import numpy as np
 
@@ -27,6 +28,9 @@ REGION = Rect(360.0, 40.0, 1560.0, 1040.0)
 ZOOM_SHARE = 0.25
 ZOOM = 1.2
 PAUSE_S = 1.0
+USUAL_LENGTH = timedelta(seconds=15)
+"""A sitting is dated so that its last reading ends about now."""
+
 CHUNK_MS = 200
 """Twice the usual length: half as many commits, each still durable within 250 ms of the simulated clock."""
 
@@ -71,7 +75,7 @@ def read_films(store: Store, tasks: Sequence[Task], *, rate_hz: float, seed: int
         todo = [task for task in tasks if task.reader == reader and task.study_id not in read]
         if not todo:
             continue
-        clock = SimulatedClock()
+        clock = SimulatedClock(start_utc=datetime.now(timezone.utc) - len(todo) * USUAL_LENGTH)
         tracker = SimulatedTracker(clock.now_ns, SCREEN, rate_hz=rate_hz, seed=seed + ord(reader))
         with CaptureSession(store, clock, tracker, reader=f"Simulated reader {reader}", screen=SCREEN, chunk_ms=CHUNK_MS) as sitting:
             for task in todo:

@@ -111,6 +111,12 @@ def run_demo(out: Path, *, plan: DemoPlan = DemoPlan(), fresh: bool = False, pro
         return _report(folder, store)
 
 
+def first_test_film(out: Path) -> Path:
+    """The file of the first held-out film of a finished demo."""
+    manifest = Manifest.load(out / "manifest.json")
+    return manifest.film_path(manifest.of("test")[0])
+
+
 def _run_stage(folder: DemoFolder, name: str, stage: Callable[[Callable[[int, int], None]], object], progress: Progress) -> None:
     if not folder.finished(name):
         progress(name, 0, 1)

@@ -49,7 +49,7 @@ def soft(distance: Array, width: float) -> Array:
     """1 where `distance` is well above zero, 0 well below, with a straight ramp of `width` around zero."""
     ramp = distance * np.float32(1.0 / width)
     ramp += np.float32(0.5)
-    return np.minimum(np.maximum(ramp, np.float32(0), out=ramp), np.float32(1), out=ramp)
+    return np.clip(ramp, 0, 1, out=ramp)
 
 
 def bump(distance: Array, width: float) -> Array:
@@ -112,7 +112,7 @@ def trunk(layers: Layers, anatomy: Anatomy) -> Array:
     flank = anatomy.half_width + 40.0 + 0.0007 * (y - 260.0) ** 2
     edge = -12.0 * np.logaddexp(-shoulder / 12.0, -flank / 12.0)
     inside = edge - layers.out
-    thick = 0.70 + 0.30 * np.sqrt(np.minimum(np.maximum(inside * np.float32(1 / 110), np.float32(0)), np.float32(1)))
+    thick = 0.70 + 0.30 * np.sqrt(np.clip(inside * np.float32(1 / 110), 0, 1))
     thick *= soft(inside, 8.0)
     return thick
 
