@@ -61,7 +61,7 @@ def train(config: str, library: str | None, manifest: Path | None, out: Path, **
     "--centre/--no-centre",
     default=True,
     show_default=True,
-    help="Take each prompt's score relative to its mean over the validation films, whose labels are not looked at.",
+    help="Take each prompt's score relative to its mean over the run's validation films, whose labels are not looked at.",
 )
 @click.option("--gaze/--no-gaze", default=True, show_default=True, help="Also compare with the readers' gaze.")
 @json_option
@@ -72,13 +72,13 @@ def evaluate(run: Path, manifest: Path | None, split: str, prompts: str, centre:
     from egma_core.examples.manifest import Manifest
     from egma_core.examples.splits import named_split
     from egma_core.inference.predictor import Predictor
+    from egma_core.inference.reference import reference_films
 
     examples, predictor = Manifest.load(manifest or run / "manifest.json"), Predictor(run)
     chosen = named_split(split)
     assert chosen is not None
-    reference = [examples.film_path(e) for e in examples.of("validation")] if centre else []
-    if reference:
-        predictor.centre_on(predictor.encode_many(reference))
+    if centre:
+        predictor.centre_on(predictor.encode_many(reference_films(predictor.checkpoint)))
     with bar("Evaluating") as progress:
         figures: dict[str, Any] = {
             "zero_shot": evaluate_zero_shot(predictor, examples, chosen, _prompts(prompts), progress=progress).to_json()
@@ -106,11 +106,14 @@ def predict(run: Path, film: Path, prompts: str | None, say: tuple[str, ...], ov
     """Score FILM (a DICOM file) by the model of a run or checkpoint. The film is read, never stored."""
     from egma_core.dicom.reader import read_image
     from egma_core.inference.predictor import Predictor
+    from egma_core.inference.reference import reference_films
 
     if bool(prompts) == bool(say):
         raise ConfigError("Nothing to score was given, or too much.", "Give either --prompts SET or one or more --say SENTENCE.")
     image = read_image(film)
-    prediction = Predictor(run).predict(image, _prompts(prompts) if prompts else list(say))
+    predictor = Predictor(run)
+    predictor.centre_on(predictor.encode_many(reference_films(predictor.checkpoint)))
+    prediction = predictor.predict(image, _prompts(prompts) if prompts else list(say))
     scores = {
         name: (float(s), float(p)) for name, s, p in zip(prediction.classes, prediction.scores, prediction.probabilities, strict=True)
     }

@@ -115,4 +115,8 @@ class CheckpointPanel(QWidget):
     def describe(self, loaded: Mapping[str, Any]) -> None:
         """Say what a `loaded` event tells of the checkpoint."""
         rows, columns = loaded["grid"]
-        self.say(f"Sees {loaded['size_px']} × {loaded['size_px']} px in {rows} × {columns} places. {_SCORES.get(loaded['score'], '')}")
+        n = loaded.get("reference_films", 0)
+        relative = f" Scores are relative to their mean over {n} validation films of its run." if n else ""
+        self.say(
+            f"Sees {loaded['size_px']} × {loaded['size_px']} px in {rows} × {columns} places. {_SCORES.get(loaded['score'], '')}{relative}"
+        )

@@ -26,6 +26,7 @@ from egma_core.examples.export import export_examples
 from egma_core.examples.manifest import Manifest
 from egma_core.inference.predictor import Predictor
 from egma_core.inference.prompts import builtin
+from egma_core.inference.reference import reference_films
 from egma_core.interchange.dicom import import_dicom
 from egma_core.interchange.keys import library_key
 from egma_core.processing import Recipe, process_all
@@ -161,7 +162,7 @@ def _train(store: Store, out: Path, plan: DemoPlan, told: Callable[[int, int], N
 
 def _evaluate(out: Path, plan: DemoPlan, told: Callable[[int, int], None]) -> None:
     manifest, predictor = Manifest.load(out / "manifest.json"), Predictor(out / "run")
-    predictor.centre_on(predictor.encode_many(manifest.film_path(e) for e in manifest.of("validation")))
+    predictor.centre_on(predictor.encode_many(reference_films(predictor.checkpoint)))
     zero_shot = evaluate_zero_shot(predictor, manifest, "test", builtin(plan.prompts), progress=lambda i, n: told(i, 2 * n))
     agreement = evaluate_gaze_agreement(predictor, manifest, "test", progress=lambda i, n: told(n + i, 2 * n))
     figures = {"zero_shot": zero_shot.to_json(), "gaze_agreement": agreement.to_json()}

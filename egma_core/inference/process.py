@@ -3,7 +3,8 @@
 Commands and the events that answer them:
 
 - `{"do": "load", "checkpoint": FOLDER, "device": "cpu"}` (a checkpoint or a run): `loaded` with `checkpoint` (the folder's name), `grid`
-  [rows, columns], `size_px`, `score` (`global` or `fine_grained`) and `provenance`. Films must be sent again.
+  [rows, columns], `size_px`, `score` (`global` or `fine_grained`), `reference_films` (how many validation films of its run
+  the scores are relative to) and `provenance`. Films must be sent again.
 - `{"do": "film", "path": FILE, "id": ID, "frame": 0}`: `film` with `id` and `image_shape` [rows, columns].
 - `{"do": "predict", "id": ID, "prompts": {CLASS: [SENTENCE, ...]}}`: `prediction` with `id`, `classes`, `scores`,
   `probabilities`, `sentences`, `sentence_scores`, `maps` (a list of rows a sentence), `image_to_network`
@@ -57,12 +58,15 @@ class Service:
         try:
             # torch takes seconds to import; the window need not wait for them before it has chosen a checkpoint.
             from egma_core.inference.predictor import Predictor
+            from egma_core.inference.reference import reference_films
             from egma_core.model.checkpoint import read_provenance
         except ImportError as error:
             raise MissingExtraError("Prediction", "train") from error
         self._predictor = None
         self._films.clear()
         predictor = Predictor(checkpoint, device)
+        reference = reference_films(predictor.checkpoint)
+        predictor.centre_on(predictor.encode_many(reference))
         self._predictor = predictor
         config = predictor.model.config
         self._channel.emit(
@@ -71,6 +75,7 @@ class Service:
             grid=list(predictor.model.grid),
             size_px=config.vision.size_px,
             score=config.score,
+            reference_films=len(reference),
             provenance=read_provenance(predictor.checkpoint),
         )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -44,7 +46,7 @@ def test_sentences_and_looks_come_in_order_without_overlap(seed: int, reader: Re
     script = read_film(make_phantom(seed), reader)
     spoken = [statement.sentence for statement in script.statements]
     assert spoken
-    for before, after in zip(spoken, spoken[1:], strict=False):
+    for before, after in itertools.pairwise(spoken):
         assert before.offset_s < after.onset_s
     assert all(sentence.onset_s < sentence.offset_s and sentence.origin == "simulated" for sentence in spoken)
     for before, after in zip(script.looks, script.looks[1:], strict=False):
@@ -108,7 +110,7 @@ def test_the_eyes_lead_the_voice() -> None:
 def test_a_denial_is_looked_for_where_it_would_be() -> None:
     hits = [
         any(on(place, look, 15.0) for place in phantom.usual_places(statement.name))
-        for phantom in map(lambda seed: make_phantom(seed, share=0.0), range(60))
+        for phantom in (make_phantom(seed, share=0.0) for seed in range(60))
         for script in [read_film(phantom, "A")]
         for statement in script.statements
         for look in script.looks
