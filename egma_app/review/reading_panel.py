@@ -114,7 +114,7 @@ class ReadingPanel(QWidget):
         self._pictures.clear()
         entry, quality = gaze.entry, gaze.quality
         self._title.setText(f"{entry.study.patient}  ·  {entry.reader}  ·  {date_text(entry.started_utc)}")
-        self._origin.setText(f"{gaze_words(entry.gaze_origin)} ({entry.tracker})")
+        self._origin.setText(gaze_words(entry.gaze_origin, entry.tracker))
         texts = ", ".join(text_words(origin) for origin in entry.text_origins)
         facts = [
             state_words(entry.state),

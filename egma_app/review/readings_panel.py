@@ -36,7 +36,7 @@ class ReadingRow:
 
 
 def _gaze(row: ReadingRow) -> str:
-    return f"{gaze_words(row.entry.gaze_origin)} ({row.entry.tracker})"
+    return gaze_words(row.entry.gaze_origin, row.entry.tracker)
 
 
 def _loss(row: ReadingRow) -> str:

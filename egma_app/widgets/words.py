@@ -27,9 +27,10 @@ _STATES = {
 }
 
 
-def gaze_words(origin: str) -> str:
-    """Where gaze came from."""
-    return _GAZE[origin] if origin else "no gaze"
+def gaze_words(origin: str, tracker: str = "") -> str:
+    """Where gaze came from; the tracker is named where the origin does not say it already."""
+    named = f" ({tracker})" if tracker and tracker != origin else ""
+    return f"{_GAZE[origin]}{named}" if origin else "no gaze"
 
 
 def short_gaze_words(origin: str) -> str:

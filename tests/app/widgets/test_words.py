@@ -20,6 +20,8 @@ def test_every_origin_and_state_has_words_of_its_own() -> None:
         assert len(set(said)) == len(said)
     assert gaze_words("") == "no gaze"
     assert "mouse" in gaze_words("mouse")
+    assert gaze_words("mouse", "mouse") == gaze_words("mouse")
+    assert gaze_words("tracker", "tobii").endswith(" (tobii)")
 
 
 @pytest.mark.parametrize(
