@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -12,7 +13,7 @@ from PySide6.QtCore import QCoreApplication, Qt, QTimer
 from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QApplication
 
-from egma_app import actions, messages
+from egma_app import actions, jobs, messages
 from egma_app.main_window import MainWindow
 from egma_app.settings import Settings
 from egma_core.assets import resource
@@ -51,6 +52,7 @@ def main(
     dress(app)
     log = messages.start_log()
     window = MainWindow(Settings())
+    jobs.collect_garbage_here(window)
     hook = messages.install_hook(window.banner.show_error)
     try:
         begin(window, library, workspace, checkpoint, film)
@@ -61,6 +63,7 @@ def main(
     finally:
         sys.excepthook = hook
         shiboken6.delete(window)
+        gc.enable()
         messages.stop_log(log)
 
 

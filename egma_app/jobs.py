@@ -1,12 +1,21 @@
-"""Work beside the window: functions on a thread pool, and child processes that speak JSON lines."""
+"""Work beside the window: functions on a thread pool, and child processes that speak JSON lines.
+
+Only the window's thread may let go of Qt's objects: what has been deleted on another thread takes the window down with it. So
+the threads of the pool hold nothing of the window's while they report, they report by a letter box, and cyclic garbage is
+collected on the window's thread alone.
+"""
 
 from __future__ import annotations
 
+import functools
+import gc
+import itertools
 import json
 import logging
+import queue
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import shiboken6
@@ -16,63 +25,79 @@ T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 _pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="egma-work")
-_pending: set[Job] = set()
+_pending: dict[int, Job] = {}
+_numbers = itertools.count()
+_GARBAGE_MS = 500
 
 
 class Cancelled(Exception):  # noqa: N818 - a person's wish, not an error
     """Raised inside work by `Progress.report` after the person has cancelled it."""
 
 
-class Job(QObject):
-    """One piece of work on its way; kept alive here until its result has been delivered or dropped.
+class _Letters(QObject):
+    """What other threads have for the window's thread, in order; lives as long as the program."""
 
-    Attributes:
-        delivered: Emitted on the window's thread after `done` or `failed` was called, or the result was dropped.
-    """
+    _posted = Signal()
 
-    delivered = Signal()
-    _arrived = Signal(object)
-
-    def __init__(self, owner: QObject, done: Callable[[Any], object], failed: Callable[[BaseException], object] | None) -> None:
-        """Remember whom to tell. Lives on the thread that made it: the window's."""
+    def __init__(self) -> None:
         super().__init__()
+        self._box = queue.SimpleQueue[Callable[[], object]]()
+        self._posted.connect(self._open_one, Qt.ConnectionType.QueuedConnection)  # never inside `run`, however quick the work
+
+    def post(self, letter: Callable[[], object]) -> None:
+        """Have `letter` called on the window's thread; it must hold none of the window's objects."""
+        self._box.put(letter)
+        self._posted.emit()
+
+    @Slot()
+    def _open_one(self) -> None:
+        self._box.get_nowait()()
+
+
+@functools.cache
+def _letter_box() -> _Letters:
+    """The one letter box, made by the window's thread when it first needs one."""
+    return _Letters()
+
+
+class Job:
+    """One piece of work on its way; kept alive here until its result has been delivered or dropped."""
+
+    def __init__(
+        self,
+        owner: QObject,
+        work: Callable[[], Any],
+        done: Callable[[Any], object],
+        failed: Callable[[BaseException], object] | None,
+    ) -> None:
+        """Remember whom to tell, and the work itself, so that what it refers to is let go of on this thread."""
         self._owner = owner
+        self._work = work
         self._done = done
         self._failed = failed
         self._wanted = True
-        self._arrived.connect(self._deliver, Qt.ConnectionType.QueuedConnection)  # never inside `run`, however quick the work
-        _pending.add(self)
+        self.number = next(_numbers)
+        _pending[self.number] = self
 
     @property
     def pending(self) -> bool:
         """Whether the result is still to come."""
-        return self in _pending
+        return self.number in _pending
 
     def drop(self) -> None:
         """Forget the result when it comes: the work itself is not interrupted."""
         self._wanted = False
 
-    def post(self, future: Future[Any]) -> None:
-        """Hand a finished future over to the window's thread; called on the working thread."""
-        self._arrived.emit(future)
-
-    @Slot(object)
-    def _deliver(self, future: Future[Any]) -> None:
-        _pending.discard(self)
-        self.deleteLater()
+    def deliver(self, result: Any, error: BaseException | None) -> None:
+        """Tell whoever wants to know; called on the window's thread."""
         if not self._wanted or not shiboken6.isValid(self._owner):
-            self.delivered.emit()
             return
-        error = future.exception()
-        try:
-            if error is None:
-                self._done(future.result())
-            elif self._failed is not None:
-                self._failed(error)
-            else:
-                raise error
-        finally:
-            self.delivered.emit()
+        if error is None:
+            self._done(result)
+        elif self._failed is not None:
+            self._failed(error)
+        else:
+            raise error
 
 
 def run(
@@ -95,9 +120,26 @@ def run(
         failed: Called with the exception; `messages` puts it into words.
         executor: Another pool, for work that must keep its order.
     """
-    job = Job(parent, done, failed)
-    (executor or _pool).submit(work).add_done_callback(job.post)
+    job = Job(parent, work, done, failed)
+    (executor or _pool).submit(_perform, job.number, [work], _letter_box())
     return job
+
+
+def _perform(number: int, work: list[Callable[[], Any]], letters: _Letters) -> None:
+    """Do the work on this thread, let go of it, then post what came of it."""
+    result: Any = None
+    failure: BaseException | None = None
+    try:
+        result = work.pop()()
+    except BaseException as error:  # noqa: BLE001 - raised again, or told, on the window's thread
+        failure = error
+    outcome = [(result, failure)]
+    del result, failure
+    letters.post(lambda: _deliver(number, outcome))
+
+
+def _deliver(number: int, outcome: list[tuple[Any, BaseException | None]]) -> None:
+    _pending.pop(number).deliver(*outcome.pop())
 
 
 def pending() -> int:
@@ -105,18 +147,19 @@ def pending() -> int:
     return len(_pending)
 
 
-class Progress(QObject):
-    """A bridge for work that reports how far it is: thread-safe, and the way to cancel it.
+class Progress:
+    """A bridge for work that reports how far it is: thread-safe, and the way to cancel it."""
 
-    Attributes:
-        moved: Emitted on the window's thread with (done, total, what); total is 0 while unknown.
-    """
+    def __init__(self, parent: QObject, moved: Callable[[int, int, str], object]) -> None:
+        """Nothing done yet, not cancelled.
 
-    moved = Signal(int, int, str)
-
-    def __init__(self, parent: QObject | None = None) -> None:
-        """Nothing done yet, not cancelled."""
-        super().__init__(parent)
+        Args:
+            parent: Whoever shows the progress; nothing is called once it has been deleted.
+            moved: Called on the window's thread with (done, total, what); total is 0 while unknown.
+        """
+        self._parent = parent
+        self._moved = moved
+        self._letters = _letter_box()
         self._cancelled = False
 
     def cancel(self) -> None:
@@ -131,7 +174,32 @@ class Progress(QObject):
         """
         if self._cancelled:
             raise Cancelled
-        self.moved.emit(done, total, what)
+        self._letters.post(lambda: self._tell(done, total, what))
+
+    def _tell(self, done: int, total: int, what: str) -> None:
+        if shiboken6.isValid(self._parent):
+            self._moved(done, total, what)
+
+
+def collect_garbage_here(parent: QObject) -> QTimer:
+    """From now on, collect cyclic garbage on this thread alone: it may hold widgets, and Python collects on any thread.
+
+    Args:
+        parent: Whoever lives as long as the window; `gc.enable()` after it returns to the usual way.
+    """
+    gc.disable()
+    timer = QTimer(parent, interval=_GARBAGE_MS)
+    timer.timeout.connect(_collect)
+    timer.start()
+    return timer
+
+
+def _collect() -> None:
+    """Collect the oldest generation whose threshold is exceeded, as the collector itself would."""
+    for generation, (count, threshold) in reversed(list(enumerate(zip(gc.get_count(), gc.get_threshold(), strict=True)))):
+        if count > threshold > 0:
+            gc.collect(generation)
+            return
 
 
 class Child(QObject):

@@ -79,8 +79,7 @@ class ImportDialog(QDialog):
 
     def start(self) -> None:
         """Import, beside the window."""
-        progress = self._progress = jobs.Progress(self)
-        progress.moved.connect(self._show_progress)
+        progress = self._progress = jobs.Progress(self, self._show_progress)
         self.banner.clear()
         self._refused.hide()
         self._bar.setRange(0, 0)
@@ -88,8 +87,8 @@ class ImportDialog(QDialog):
         self._judge()
         folder, labels = self.folder.text().strip(), self.labels.text().strip()
         columns = {ours: box.currentText() for ours, box in self.columns.items() if box.currentText() not in ("", _NONE)}
-        store = self._library.store
-        jobs.run(self, lambda: _import(self._kind, folder, store, labels, columns, progress), self._finished, self._failed)
+        store, kind = self._library.store, self._kind
+        jobs.run(self, lambda: _import(kind, folder, store, labels, columns, progress), self._finished, self._failed)
 
     def reject(self) -> None:
         """Stop the import if one is running; else close."""

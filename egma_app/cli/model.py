@@ -74,7 +74,8 @@ def evaluate(run: Path, manifest: Path | None, split: str, prompts: str, centre:
     from egma_core.inference.predictor import Predictor
     from egma_core.inference.reference import reference_films
 
-    examples, predictor = Manifest.load(manifest or run / "manifest.json"), Predictor(run)
+    predictor = Predictor(run)
+    examples = Manifest.load(manifest or predictor.checkpoint.parent.parent / "manifest.json")
     chosen = named_split(split)
     assert chosen is not None
     if centre:
@@ -91,7 +92,9 @@ def evaluate(run: Path, manifest: Path | None, split: str, prompts: str, centre:
     for name, part in figures.items():
         click.echo(name.replace("_", " "))
         for key, value in part.items():
-            if isinstance(value, int | float):
+            if key == "ci95" and None not in value:
+                click.echo(f"  {'95 % interval':28} {value[0]:.3f} to {value[1]:.3f}")
+            elif isinstance(value, int | float):
                 click.echo(f"  {key:28} {value:.3f}" if isinstance(value, float) else f"  {key:28} {value}")
 
 
@@ -112,7 +115,8 @@ def predict(run: Path, film: Path, prompts: str | None, say: tuple[str, ...], ov
         raise ConfigError("Nothing to score was given, or too much.", "Give either --prompts SET or one or more --say SENTENCE.")
     image = read_image(film)
     predictor = Predictor(run)
-    predictor.centre_on(predictor.encode_many(reference_films(predictor.checkpoint)))
+    reference = reference_films(predictor.checkpoint)
+    predictor.centre_on(predictor.encode_many(reference))
     prediction = predictor.predict(image, _prompts(prompts) if prompts else list(say))
     scores = {
         name: (float(s), float(p)) for name, s, p in zip(prediction.classes, prediction.scores, prediction.probabilities, strict=True)
@@ -127,7 +131,12 @@ def predict(run: Path, film: Path, prompts: str | None, say: tuple[str, ...], ov
     if as_json:
         print_json({name: {"score": score, "preference": share} for name, (score, share) in scores.items()})
         return
-    click.echo("Preference among these classes; not the chance that a finding is present.")
+    if reference:
+        click.echo(f"Scores are relative to their mean over {len(reference)} validation films of the run.")
+    if len(scores) == 1:
+        click.echo(f"  {prediction.scores[0]:8.3f}  {prediction.classes[0]}")
+        return
+    click.echo("Share of preference among these classes, not the chance that a finding is present; score; class:")
     for name, (score, share) in sorted(scores.items(), key=lambda item: -item[1][0]):
         click.echo(f"  {share:6.1%}  {score:8.3f}  {name}")
 

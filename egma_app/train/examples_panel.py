@@ -134,11 +134,13 @@ class ExamplesPanel(QWidget):
             self._show(None, "")
             return
         self._show(self.summary, "Counting…")
-        progress = jobs.Progress(self)
-        progress.moved.connect(lambda done, total, _what: self._say(this_round, f"Working out gaze maps: {done} of {total} readings…"))
+
+        def moved(done: int, total: int, _what: str) -> None:
+            self._say(this_round, f"Working out gaze maps: {done} of {total} readings…")
+
+        progress = jobs.Progress(self, moved)
 
         def derived(_changes: object) -> None:
-            progress.deleteLater()
             jobs.run(self, lambda: survey(library.store), counted, self._failed)
 
         def counted(found: Survey) -> None:

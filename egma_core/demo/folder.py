@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from egma_core.errors import ConfigError
+from egma_core.store.store import Store
 
 NOTE = "demo.json"
+SIMULATED_READER = "Simulated reader "
+"""How the names of the demo's own readers begin."""
 
 
 @dataclass
@@ -40,7 +43,9 @@ class DemoFolder:
             fresh: Start over even if an unfinished or finished demo of the same plan is there.
 
         Raises:
-            ConfigError: The folder holds something that is no demo, or cannot be written.
+            ConfigError: The folder holds something that is no demo, or cannot be written, or starting over would remove
+                readings that people recorded into the demo's library.
+            StoreError: The demo's library would have to be removed and cannot be read.
         """
         note = path / NOTE
         try:
@@ -92,7 +97,8 @@ MADE_HERE = (
 
 
 def _clear(path: Path) -> None:
-    """Remove what a demo makes, and nothing else."""
+    """Remove what a demo makes, and nothing else; a library that people have recorded into stays."""
+    _refuse_to_lose_readings(path / "library.sqlite")
     for name in MADE_HERE:
         made = path / name
         if made.is_dir():
@@ -100,3 +106,13 @@ def _clear(path: Path) -> None:
         else:
             made.unlink(missing_ok=True)
     (path / NOTE).unlink()
+
+
+def _refuse_to_lose_readings(library: Path) -> None:
+    if not library.is_file():
+        return
+    with Store.open(library, read_only=True) as store:
+        n = sum(not reading.reader.startswith(SIMULATED_READER) for reading in store.readings())
+    if n:
+        what = f"The demo in {library.parent} would start over, but its library holds {n} readings that people recorded."
+        raise ConfigError(what, "Name another folder with --out.")

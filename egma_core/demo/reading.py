@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, timezone
 
 import numpy as np
 
+from egma_core.demo.folder import SIMULATED_READER
 from egma_core.gaze.viewport import Viewport
 from egma_core.geometry import Rect, Screen, Transform
 from egma_core.recording.clock import SimulatedClock
@@ -77,7 +78,7 @@ def read_films(store: Store, tasks: Sequence[Task], *, rate_hz: float, seed: int
             continue
         clock = SimulatedClock(start_utc=datetime.now(timezone.utc) - len(todo) * USUAL_LENGTH)
         tracker = SimulatedTracker(clock.now_ns, SCREEN, rate_hz=rate_hz, seed=seed + ord(reader))
-        with CaptureSession(store, clock, tracker, reader=f"Simulated reader {reader}", screen=SCREEN, chunk_ms=CHUNK_MS) as sitting:
+        with CaptureSession(store, clock, tracker, reader=f"{SIMULATED_READER}{reader}", screen=SCREEN, chunk_ms=CHUNK_MS) as sitting:
             for task in todo:
                 _read_one(sitting, clock, tracker, task, seed)
                 done += 1

@@ -37,15 +37,15 @@ from egma_core.synthetic.phantoms import LABELS_FILE, instance_uid, phantom_set,
 Progress = Callable[[str, int, int], None]
 
 STAGES = {
-    "Drawing phantom films": 12.0,
-    "Importing films": 12.0,
-    "Reading films": 60.0,
-    "Placing gaze": 15.0,
-    "Training": 130.0,
-    "Evaluating": 15.0,
-    "Drawing overlays": 5.0,
+    "Drawing phantom films": 25.0,
+    "Importing films": 6.0,
+    "Reading films": 70.0,
+    "Placing gaze": 6.0,
+    "Training": 80.0,
+    "Evaluating": 6.0,
+    "Drawing overlays": 3.0,
 }
-"""The stages in order, with the seconds each took on two cores: the progress bar's weights."""
+"""The stages in order, with about the seconds each takes on two cores: the progress bar's weights."""
 
 NOTE = (
     "All findings of these films were seen in training, on films of other phantoms; "

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
+import gc
 import importlib.util
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,20 @@ def _add_reading(store: Store, reader: int, study: int, number: int, nth: int, o
     )
     store.append(reading, RawBatch(gaze, (shown,), sentences))
     store.end_reading(reading, "complete", start + 4 * 10**9)
+
+
+@pytest.fixture(scope="package", autouse=not NEEDS_QT)
+def _garbage_as_in_the_program(qapp: Any) -> Iterator[None]:
+    """Collect garbage as the program does: on the window's thread alone."""
+    from PySide6.QtCore import QObject
+
+    from egma_app import jobs
+
+    owner = QObject()
+    timer = jobs.collect_garbage_here(owner)
+    yield
+    timer.stop()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

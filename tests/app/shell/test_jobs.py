@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import gc
 import os
 import signal
@@ -40,7 +41,7 @@ def test_what_nobody_takes_reaches_the_hook(qtbot: QtBot) -> None:
     owner = QObject()
     with qtbot.captureExceptions() as caught:
         job = jobs.run(owner, lambda: 1 / 0, lambda _: None)
-        qtbot.waitSignal(job.delivered).wait()
+        qtbot.waitUntil(lambda: not job.pending)
     assert [kind for kind, *_ in caught] == [ZeroDivisionError]
 
 
@@ -79,8 +80,9 @@ def test_a_delivered_job_is_forgotten(qtbot: QtBot) -> None:
 
 
 def test_progress_is_told_and_can_be_cancelled(qtbot: QtBot) -> None:
-    owner, progress = QObject(), jobs.Progress()
+    owner = QObject()
     steps: list[tuple[int, int, str]] = []
+    progress = jobs.Progress(owner, lambda *step: steps.append(step))
     errors: list[BaseException] = []
     went_on = threading.Event()
 
@@ -89,13 +91,58 @@ def test_progress_is_told_and_can_be_cancelled(qtbot: QtBot) -> None:
         went_on.wait(5)
         progress.report(2, 3)
 
-    progress.moved.connect(lambda *step: steps.append(step))
     jobs.run(owner, work, lambda _: pytest.fail("it was cancelled"), errors.append)
     qtbot.waitUntil(lambda: steps == [(1, 3, "first")])
     progress.cancel()
     went_on.set()
     qtbot.waitUntil(lambda: bool(errors))
     assert isinstance(errors[0], jobs.Cancelled) and steps == [(1, 3, "first")]
+
+
+def test_what_the_work_referred_to_is_let_go_of_on_the_windows_thread(qtbot: QtBot) -> None:
+    owner, here = QObject(), threading.get_ident()
+    let_go: list[int] = []
+
+    class Film:
+        def __del__(self) -> None:
+            let_go.append(threading.get_ident())
+
+    def look(film: Film, *, fail: bool) -> int:
+        return id(film) // (0 if fail else 1)
+
+    for nth in range(200):
+        film = Film()
+        jobs.run(owner, functools.partial(look, film, fail=nth % 2 == 1), lambda _: None, lambda _: None)
+        del film
+    qtbot.waitUntil(lambda: jobs.pending() == 0)
+    gc.collect()
+    assert let_go == [here] * 200
+
+
+def test_garbage_is_collected_on_the_windows_thread_alone(qtbot: QtBot) -> None:
+    owner, here = QObject(), threading.get_ident()
+    collected: list[int] = []
+
+    def notice(phase: str, _info: dict[str, int]) -> None:
+        if phase == "start":
+            collected.append(threading.get_ident())
+
+    def litter() -> int:
+        for _ in range(50_000):
+            knot: list[object] = []
+            knot.append(knot)
+        return threading.get_ident()
+
+    there: list[int] = []
+    gc.callbacks.append(notice)
+    try:
+        timer = jobs.collect_garbage_here(owner)
+        jobs.run(owner, litter, there.append)
+        qtbot.waitUntil(lambda: bool(there) and bool(collected), timeout=10_000)
+    finally:
+        gc.callbacks.remove(notice)
+    timer.stop()
+    assert there != [here] and set(collected) == {here}
 
 
 # -- child processes
