@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from egma_app.cli import library, model, program
+from egma_app.cli import benchmarks, library, model, program
 from egma_app.cli.command import egma
 
 for command in (
@@ -16,7 +16,7 @@ for command in (
     model.predict,
     library.export,
     program.doctor,
-    program.bench,
+    benchmarks.bench,
 ):
     egma.add_command(command)
 

@@ -1,4 +1,4 @@
-"""`egma demo`, `egma app`, `egma doctor`, `egma bench`."""
+"""`egma demo`, `egma app`, `egma doctor`."""
 
 from __future__ import annotations
 
@@ -124,36 +124,3 @@ def doctor(library: str | None, as_json: bool) -> None:
         click.echo(f"{finding.name:24} {finding.state}")
         if finding.advice:
             click.echo(f"{'':24} {finding.advice}")
-
-
-@click.group()
-def bench() -> None:
-    """Measure this machine: each benchmark prints one JSON object."""
-
-
-@bench.command()
-@click.option("--repeats", default=7, show_default=True, help="Measured imports of each kind.")
-def startup(repeats: int) -> None:
-    """Import time of the window's modules, against the libraries it cannot do without."""
-    from egma_app.bench import bench_startup
-
-    print_json(bench_startup(repeats))
-
-
-@bench.command(name="record")
-@click.option("--seconds", default=10.0, show_default=True, help="How long to record, in real time.")
-@click.option("--rate", default=1200.0, show_default=True, help="Samples per second of the simulated tracker.")
-def bench_recording(seconds: float, rate: float) -> None:
-    """Samples lost and time until a sample is durable, recording a simulated tracker."""
-    from egma_app.bench import bench_record
-
-    print_json(bench_record(seconds, rate))
-
-
-@bench.command()
-@click.option("--repeats", default=40, show_default=True, help="Measured steps of each kind.")
-def viewer(repeats: int) -> None:
-    """Window/level steps on a 3000 x 3000 film, against a plain pyqtgraph ImageItem in the same run."""
-    from egma_app.bench import bench_viewer
-
-    print_json(bench_viewer(repeats))
