@@ -6,7 +6,12 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
+
+# Timings never decide a test, and a run says the same as the one before it.
+hypothesis.settings.register_profile("egma", deadline=None, derandomize=True, database=None)
+hypothesis.settings.load_profile("egma")
 
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
