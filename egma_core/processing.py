@@ -6,21 +6,29 @@ rebuilt at will.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 from egma_core.alignment.maps import sentence_gaze_maps
 from egma_core.alignment.windows import WindowPolicy
-from egma_core.errors import EgmaError
-from egma_core.gaze.fixations import IVT, detect_fixations
+from egma_core.errors import ConfigError, EgmaError
+from egma_core.gaze.detectors import IDT, IVT, Adaptive, Detector
+from egma_core.gaze.fixations import detect_fixations
 from egma_core.gaze.samples import Eye
 from egma_core.gaze.viewport import PlacedGaze, Viewport, gaze_on_image
-from egma_core.options import group, option, to_mapping
+from egma_core.options import from_mapping, group, option, to_mapping
 from egma_core.store.store import Store, recipe_hash
 from egma_core.store.values import Derivation, ReadingEntry
 
-ALGORITHM = 1
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ALGORITHM = 2
 """Raised whenever the code would make something else of the same raw rows and the same settings."""
 
 
@@ -29,18 +37,56 @@ class Recipe:
     """Every setting between raw rows and sentence gaze maps."""
 
     eye: str = option(
-        "average", "Whose gaze counts; average takes the one valid eye where only one is.", choices=("average", "left", "right")
+        "average",
+        "Whose gaze counts; average takes the one valid eye where only one is, strict_average neither.",
+        choices=("average", "strict_average", "left", "right"),
     )
-    detector: IVT = group(IVT, "How fixations are found.")
+    detector: str = option(
+        "ivt", "The fixation filter: by velocity, by dispersion, or by its own noise.", choices=("ivt", "idt", "adaptive")
+    )
+    ivt: IVT = group(IVT, "ivt: velocity below a threshold; Tobii's defaults.")
+    idt: IDT = group(IDT, "idt: samples within a small box.")
+    adaptive: Adaptive = group(Adaptive, "adaptive: velocity against the recording's own noise, for noisy trackers.")
     windows: WindowPolicy = group(WindowPolicy, "Which looking belongs to a sentence.")
-    sigma_deg: float = option(1.0, "Width of a fixation in a gaze map: one standard deviation.", unit="deg", low=0.05, high=10.0)
+    sigma_deg: float = option(
+        1.0,
+        "Least width of a look in a gaze map: one standard deviation; the reading's accuracy where worse.",
+        unit="deg",
+        low=0.05,
+        high=10.0,
+    )
+
+    @property
+    def filter(self) -> Detector:
+        """The fixation filter that `detector` names, with its options."""
+        return {"ivt": self.ivt, "idt": self.idt, "adaptive": self.adaptive}[self.detector]
 
     def record(self) -> dict[str, Any]:
-        """The recipe as plain values, with the version of the algorithm: what a derivation is stored under."""
-        return {"algorithm": ALGORITHM, **to_mapping(self)}
+        """The settings in force as plain values, with the version of the algorithm: what a derivation is stored under.
+
+        Options of filters that were not chosen are left out, so that they make no recipe different.
+        """
+        settings = to_mapping(self)
+        chosen = {"name": self.detector, **settings[self.detector]}
+        others = {"detector", "ivt", "idt", "adaptive"}
+        return {"algorithm": ALGORITHM, "detector": chosen, **{name: value for name, value in settings.items() if name not in others}}
 
 
 DEFAULT_RECIPE = Recipe()
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read a recipe from a TOML file; settings that it does not name keep their defaults.
+
+    Raises:
+        ConfigError: The file cannot be read, is not TOML, or a setting is unknown or out of range.
+    """
+    try:
+        return from_mapping(Recipe, tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"The recipe {path} cannot be read.", "Check the file's name and that you may read it.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"The recipe {path} is not valid TOML: {error}.", "Mend that line; the file must be UTF-8.") from error
 
 
 @dataclass(frozen=True)
@@ -76,18 +122,31 @@ def place_reading(store: Store, reading_id: int, recipe: Recipe = DEFAULT_RECIPE
     return _placed(store, store.reading(reading_id), viewports, _shapes(store, viewports), recipe)
 
 
-def process_reading(store: Store, reading_id: int, recipe: Recipe = DEFAULT_RECIPE) -> Derivation:
+def process_reading(store: Store, reading_id: int, recipe: Recipe = DEFAULT_RECIPE, *, accuracy_deg: float | None = None) -> Derivation:
     """Derive a reading's fixations and sentence gaze maps and store them.
 
     The same raw rows and recipe give the same result, which takes the place of an earlier one.
 
+    Args:
+        store: The library.
+        reading_id: The reading.
+        recipe: The settings.
+        accuracy_deg: The reading's validated accuracy in degrees; where it is worse than the recipe's `sigma_deg`, looks
+            are that wide in its maps.
+
     Raises:
         StoreError: There is no such reading, its raw rows are damaged, or the result cannot be stored.
     """
-    return _process(store, store.reading(reading_id), recipe)
+    return _process(store, store.reading(reading_id), recipe, accuracy_deg)
 
 
-def process_all(store: Store, recipe: Recipe = DEFAULT_RECIPE, progress: Callable[[int, int], None] | None = None) -> ProcessingReport:
+def process_all(
+    store: Store,
+    recipe: Recipe = DEFAULT_RECIPE,
+    progress: Callable[[int, int], None] | None = None,
+    *,
+    accuracy_deg: Callable[[ReadingEntry], float | None] | None = None,
+) -> ProcessingReport:
     """Process every complete or recovered reading that the recipe was not yet applied to.
 
     A reading whose raw rows are damaged is refused and does not keep the others from being processed.
@@ -96,6 +155,7 @@ def process_all(store: Store, recipe: Recipe = DEFAULT_RECIPE, progress: Callabl
         store: The library.
         recipe: The settings.
         progress: Called with (done, of how many) after each reading.
+        accuracy_deg: Says the validated accuracy of a reading in degrees, or None where it was not validated.
 
     Raises:
         StoreError: The library's readings cannot be listed.
@@ -108,7 +168,7 @@ def process_all(store: Store, recipe: Recipe = DEFAULT_RECIPE, progress: Callabl
     for done, reading in enumerate(readings, start=1):
         try:
             if store.derivation(reading.id, digest) is None:
-                _process(store, reading, recipe)
+                _process(store, reading, recipe, accuracy_deg(reading) if accuracy_deg else None)
                 processed.append(reading.id)
             else:
                 already.append(reading.id)
@@ -119,12 +179,14 @@ def process_all(store: Store, recipe: Recipe = DEFAULT_RECIPE, progress: Callabl
     return ProcessingReport(tuple(processed), tuple(already), tuple(refused))
 
 
-def _process(store: Store, reading: ReadingEntry, recipe: Recipe) -> Derivation:
+def _process(store: Store, reading: ReadingEntry, recipe: Recipe, accuracy_deg: float | None) -> Derivation:
     viewports = store.viewports(reading.id)
     shapes = _shapes(store, viewports)
-    fixations = detect_fixations(_placed(store, reading, viewports, shapes, recipe), recipe.detector)
+    fixations = detect_fixations(_placed(store, reading, viewports, shapes, recipe), recipe.filter)
     sentences = store.sentences(reading.id)
-    maps = sentence_gaze_maps(fixations, sentences, viewports, shapes, windows=recipe.windows, sigma_deg=recipe.sigma_deg)
+    maps = sentence_gaze_maps(
+        fixations, sentences, viewports, shapes, windows=recipe.windows, sigma_deg=recipe.sigma_deg, accuracy_deg=accuracy_deg
+    )
     record = recipe.record()
     changes = store.save_derivation(reading.id, record, fixations, maps)
     assert changes.id is not None

@@ -38,3 +38,56 @@ def viewer(repeats: int) -> None:
     from egma_app.bench.viewer import bench_viewer
 
     print_json(bench_viewer(repeats))
+
+
+@bench.command()
+@click.option("--films", default=40, show_default=True, help="Films of the batch that is compared.")
+@click.option("--repeats", default=20, show_default=True, help="Measured steps of each kind.")
+@click.option("--large", multiple=True, type=int, default=(1024,), show_default=True, help="Also a step of so many films; may be repeated.")
+def loss(films: int, repeats: int, large: tuple[int, ...]) -> None:
+    """The three loss terms, forward and backward, against a plain vectorised version and a loop in the same run."""
+    from egma_app.bench.loss import bench_loss
+
+    print_json(bench_loss(films, repeats, large))
+
+
+@bench.command()
+@click.option("--films", default=96, show_default=True, help="Films of a pass.")
+@click.option("--repeats", default=5, show_default=True, help="Measured passes of each kind.")
+@click.option("--size", "size_px", default=0, show_default=True, help="Side of the network pictures in px; 0 for the tiny preset's.")
+def loader(films: int, repeats: int, size_px: int) -> None:
+    """Examples a second, against a JPEG heat map a sentence and against a step of the tiny model, in the same run."""
+    from egma_app.bench.loader import bench_loader
+
+    print_json(bench_loader(films, repeats, size_px))
+
+
+@bench.command(name="predict")
+@click.option("--films", default=64, show_default=True, help="Phantom films of 512 x 512 pixels.")
+@click.option("--repeats", default=20, show_default=True, help="How often what is small is measured.")
+def bench_prediction(films: int, repeats: int) -> None:
+    """Time to encode a film and to answer a typed sentence, prompts kept against encoded anew, films a second."""
+    from egma_app.bench.predict import bench_predict
+
+    print_json(bench_predict(films, repeats))
+
+
+@bench.command(name="train")
+@click.option("--films", default=32, show_default=True, help="Films of a batch.")
+@click.option("--steps", default=15, show_default=True, help="Measured steps of each kind in each process.")
+@click.option("--rounds", default=3, show_default=True, help="Processes of each kind, taken in turn.")
+def bench_training(films: int, steps: int, rounds: int) -> None:
+    """Training steps of the tiny preset: one thread and all, a batch in several passes, a memory allocator that keeps."""
+    from egma_app.bench.train import bench_train
+
+    print_json(bench_train(films, steps, rounds))
+
+
+@bench.command(name="fixations")
+@click.option("--seconds", default=60.0, show_default=True, help="Length of each simulated recording.")
+@click.option("--repeats", default=4, show_default=True, help="Recordings of each kind.")
+def bench_fixation_filters(seconds: float, repeats: int) -> None:
+    """Kappa and event F1 of each fixation filter as simulated trackers grow slower and noisier."""
+    from egma_app.bench.fixations import bench_fixations
+
+    print_json(bench_fixations(seconds, repeats))

@@ -71,7 +71,7 @@ def print_json(value: Mapping[str, Any]) -> None:
     click.echo(json.dumps(value, indent=2))
 
 
-def pairs(values: tuple[str, ...], option: str) -> dict[str, str]:
+def pairs(values: tuple[str, ...], option: str, example: str = "labels=finding_labels") -> dict[str, str]:
     """Read repeated NAME=VALUE options.
 
     Raises:
@@ -81,20 +81,20 @@ def pairs(values: tuple[str, ...], option: str) -> dict[str, str]:
     for pair in values:
         name, equals, value = pair.partition("=")
         if not equals or not name.strip() or not value.strip():
-            raise ConfigError(f"{option} {pair} is not of the form NAME=VALUE.", f"For example: {option} labels=finding_labels")
+            raise ConfigError(f"{option} {pair} is not of the form NAME=VALUE.", f"For example: {option} {example}")
         read[name.strip()] = value.strip()
     return read
 
 
 @contextmanager
-def bar(title: str) -> Generator[Advance, None, None]:
+def bar(title: str, *, shown: bool = True) -> Generator[Advance, None, None]:
     """A progress bar with the time left, on standard error while that is a terminal; a callback (done, total) moves it."""
-    with stages({title: 1.0}) as advance:
+    with stages({title: 1.0}, shown=shown) as advance:
         yield lambda done, total: advance(title, done, total)
 
 
 @contextmanager
-def stages(weights: Mapping[str, float]) -> Generator[Callable[[str, int, int], None], None, None]:
+def stages(weights: Mapping[str, float], *, shown: bool = True) -> Generator[Callable[[str, int, int], None], None, None]:
     """One bar over several stages of known weight; a callback (stage, done, total) moves it.
 
     Where standard error is no terminal, each stage is announced in a line.
@@ -113,7 +113,9 @@ def stages(weights: Mapping[str, float]) -> Generator[Callable[[str, int, int], 
         TimeRemainingColumn(),
     ]
     announced = ""
-    with Progress(*columns, console=console, disable=not console.is_terminal, speed_estimate_period=45, transient=True) as progress:
+    with Progress(
+        *columns, console=console, disable=not (shown and console.is_terminal), speed_estimate_period=45, transient=True
+    ) as progress:
         task = progress.add_task(names[0], total=whole)
 
         def advance(stage: str, done: int, total: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -23,7 +24,7 @@ columns_option = click.option(
 
 @click.group(name="import")
 def import_() -> None:
-    """Bring films into a library, with identity removed on the way."""
+    """Bring films into a library, with identity removed on the way; or somebody's weights into a checkpoint."""
 
 
 @import_.command(name="dicom")
@@ -56,6 +57,24 @@ def import_images_(folder: Path, library: str, labels: Path, columns: tuple[str,
     _say_import(report)
 
 
+@import_.command(name="medclip")
+@click.argument("file", type=FILE)
+@click.option("--out", type=FOLDER, required=True, help="The checkpoint's folder.")
+@click.option("--vision", default="microsoft/swin-tiny-patch4-window7-224", show_default=True, help="Image backbone: folder or hub name.")
+@click.option("--text", default="emilyalsentzer/Bio_ClinicalBERT", show_default=True, help="Text model: folder or hub name.")
+@click.option("--size", "size_px", default=224, show_default=True, help="Side of the pictures the model will see, in pixels.")
+@click.option("--legacy", is_flag=True, help="Average sentences over padding too, as MedCLIP and the paper's released code do.")
+def import_medclip_(file: Path, out: Path, vision: str, text: str, size_px: int, legacy: bool) -> None:
+    """Turn MedCLIP-ViT's FILE, its pytorch_model.bin, into a checkpoint; nothing in it can run code.
+
+    Of the image backbone only the configuration is read, of the text model also the tokenizer.
+    """
+    from egma_core.model.medclip import import_medclip
+
+    import_medclip(file, out, vision_source=vision, text_source=text, size_px=size_px, legacy=legacy)
+    click.echo(f"The weights of {file.name} are in {out}.")
+
+
 def _say_import(report: ImportReport) -> None:
     click.echo(f"{report.imported} films imported, {report.already_there} were there already, {len(report.refused)} refused.")
     for refusal in report.refused:
@@ -64,15 +83,18 @@ def _say_import(report: ImportReport) -> None:
 
 @click.command()
 @store_option
-@click.option("--tracker", type=click.Choice(["simulated"]), default="simulated", show_default=True, help="The eye tracker.")
-@click.option("--rate", default=120.0, show_default=True, help="Samples per second.")
+@click.option("--tracker", default="simulated", show_default=True, help="The eye tracker: simulated, tobii, gazepoint, lsl, replay, ...")
+@click.option("--address", default="", help="Which one, where there are several: its serial number, address or stream.")
+@click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Samples per second; by default the tracker's own.")
 @click.option("--seconds", type=click.FloatRange(min=0.1), default=10.0, show_default=True, help="How long to record, in real time.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the simulated eyes.")
-def record(library: str, tracker: str, rate: float, seconds: float, seed: int) -> None:
+@click.option("--replay", type=int, help="The reading whose gaze is replayed, with --tracker replay.")
+def record(library: str, tracker: str, address: str, rate: float | None, seconds: float, seed: int, replay: int | None) -> None:
     """Record a reading of a blank film without a window; LIBRARY is made if need be."""
     from egma_core.recording.headless import record_headless
     from egma_core.store.store import Store
 
+    chunks = itertools.count(1)  # one every 100 ms
     with Store.open(library, create=True) as store, bar("Recording") as progress:
         result = record_headless(
             store,
@@ -80,7 +102,9 @@ def record(library: str, tracker: str, rate: float, seconds: float, seed: int) -
             rate_hz=rate,
             seconds=seconds,
             seed=seed,
-            progress=lambda p: progress(p.n_samples, round(rate * seconds)),
+            address=address,
+            replayed=replay,
+            progress=lambda _standing: progress(next(chunks), round(seconds * 10)),
         )
     click.echo(f"Reading {result.id}: {result.n_samples} samples in {seconds:g} s, all durable.")
 
@@ -88,18 +112,20 @@ def record(library: str, tracker: str, rate: float, seconds: float, seed: int) -
 @click.command()
 @store_option
 @click.option("--reading", type=int, help="Only this reading, even if it was processed before.")
-def process(library: str, reading: int | None) -> None:
+@click.option("--recipe", "recipe_file", type=FILE, metavar="TOML", help="Eye, fixation filter, windows and width, where not the defaults.")
+def process(library: str, reading: int | None, recipe_file: Path | None) -> None:
     """Derive fixations and sentence gaze maps of all readings that lack them."""
-    from egma_core.processing import process_all, process_reading
+    from egma_core.processing import DEFAULT_RECIPE, load_recipe, process_all, process_reading
     from egma_core.store.store import Store
 
+    recipe = load_recipe(recipe_file) if recipe_file else DEFAULT_RECIPE
     with Store.open(library) as store:
         if reading is not None:
-            derivation = process_reading(store, reading)
+            derivation = process_reading(store, reading, recipe)
             click.echo(f"Reading {reading}: {len(derivation.fixations)} fixations, {len(derivation.maps)} sentence gaze maps.")
             return
         with bar("Placing gaze") as progress:
-            report = process_all(store, progress=progress)
+            report = process_all(store, recipe, progress)
     click.echo(f"{len(report.processed)} readings processed, {len(report.already_there)} had been, {len(report.refused)} refused.")
     for refusal in report.refused:
         click.echo(f"  reading {refusal.reading_id}: {refusal.reason}", err=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from egma_app.cli import benchmarks, library, model, program
+from egma_app.cli import ablation, benchmarks, evaluation, gaze, library, model, program
 from egma_app.cli.command import egma
 
 for command in (
@@ -11,9 +11,11 @@ for command in (
     library.import_,
     library.record,
     library.process,
+    gaze.fixations,
     model.train,
-    model.evaluate,
+    evaluation.evaluate,
     model.predict,
+    ablation.ablate,
     library.export,
     program.doctor,
     benchmarks.bench,

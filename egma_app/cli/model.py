@@ -1,19 +1,19 @@
-"""`egma train`, `egma evaluate`, `egma predict`: everything about a model."""
+"""`egma train`, `egma predict`: making and asking a model."""
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from egma_app.cli.command import FILE, FOLDER, PATH, bar, json_option, print_json
+from egma_app.cli.command import FILE, FOLDER, PATH, bar, json_option, pairs, print_json
+from egma_app.cli.evaluation import prompt_set
 from egma_app.cli.library import choice_of_examples
-from egma_core.errors import ConfigError
-
-if TYPE_CHECKING:
-    from egma_core.inference.prompts import PromptSet
+from egma_app.cli.progress import training_line
+from egma_core.errors import ConfigError, EgmaError
 
 
 @click.command()
@@ -21,21 +21,26 @@ if TYPE_CHECKING:
 @click.option("--store", "library", metavar="LIBRARY", help="Train on this library's readings, exported on the way.")
 @click.option("--manifest", type=FILE, help="Train on these examples instead.")
 @click.option("--out", type=FOLDER, required=True, help="The run's folder; a run that it holds goes on.")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Change a setting, such as optim.steps=10; may be repeated.")
 @choice_of_examples
-def train(config: str, library: str | None, manifest: Path | None, out: Path, **chosen: Any) -> None:
+def train(config: str, library: str | None, manifest: Path | None, out: Path, settings: tuple[str, ...], **chosen: Any) -> None:
     """Train by CONFIG: a TOML file, or the name of one of the program's own (demo, tiny, paper).
 
-    Ctrl+C saves a checkpoint and stops; the same command then goes on from it.
+    The same on one CPU or GPU, on several (--set devices=4), and under torchrun or srun on many machines. Ctrl+C, SIGTERM
+    and SIGUSR1 save a checkpoint and stop; the same command then goes on from it, and after a crash from the last one.
     """
     from egma_core.examples.export import export_examples
     from egma_core.store.store import Store
-    from egma_core.training.config import load_config, preset
+    from egma_core.training.config import load_config, override, preset
+    from egma_core.training.place import find_place
     from egma_core.training.process import run_training
 
     if (library is None) == (manifest is None):
         raise ConfigError("Training needs examples.", "Give either --store LIBRARY or --manifest FILE.")
-    settings = load_config(Path(config)) if config.endswith(".toml") else preset(config)
-    with tempfile.TemporaryDirectory(prefix="egma-") as folder, bar("Training") as progress:
+    read = load_config(Path(config)) if config.endswith(".toml") else preset(config)
+    read = override(read, pairs(settings, "--set", "optim.steps=10"))
+    place = find_place()
+    with tempfile.TemporaryDirectory(prefix="egma-") as folder, bar("Training", shown=place.leads) as progress:
         if library is not None:
             manifest = Path(folder) / "manifest.json"
             with Store.open(library) as store:
@@ -45,57 +50,16 @@ def train(config: str, library: str | None, manifest: Path | None, out: Path, **
         def tell(event: dict[str, Any]) -> None:
             if event["event"] == "step":
                 progress(event["step"], event["steps"])
+            elif line := training_line(event):
+                click.echo(line)
 
-        ended = run_training(settings, manifest, out, tell)
-    click.echo(f"Training {ended}: {out}")
-
-
-@click.command()
-@click.argument("run", type=PATH)
-@click.option("--manifest", type=FILE, help="The examples; by default those that the run was trained from.")
-@click.option("--split", type=click.Choice(["train", "validation", "test"]), default="test", show_default=True, help="What to report on.")
-@click.option(
-    "--prompts", default="chexpert_8x200", show_default=True, help="A prompt set: a TOML file, or the name of one of the program's own."
-)
-@click.option(
-    "--centre/--no-centre",
-    default=True,
-    show_default=True,
-    help="Take each prompt's score relative to its mean over the run's validation films, whose labels are not looked at.",
-)
-@click.option("--gaze/--no-gaze", default=True, show_default=True, help="Also compare with the readers' gaze.")
-@json_option
-def evaluate(run: Path, manifest: Path | None, split: str, prompts: str, centre: bool, gaze: bool, as_json: bool) -> None:
-    """Zero-shot figures of a run or checkpoint, and its agreement with the readers' gaze, on one split."""
-    from egma_core.evaluation.gaze_agreement import evaluate_gaze_agreement
-    from egma_core.evaluation.zero_shot import evaluate_zero_shot
-    from egma_core.examples.manifest import Manifest
-    from egma_core.examples.splits import named_split
-    from egma_core.inference.predictor import Predictor
-    from egma_core.inference.reference import reference_films
-
-    predictor = Predictor(run)
-    examples = Manifest.load(manifest or predictor.checkpoint.parent.parent / "manifest.json")
-    chosen = named_split(split)
-    assert chosen is not None
-    if centre:
-        predictor.centre_on(predictor.encode_many(reference_films(predictor.checkpoint)))
-    with bar("Evaluating") as progress:
-        figures: dict[str, Any] = {
-            "zero_shot": evaluate_zero_shot(predictor, examples, chosen, _prompts(prompts), progress=progress).to_json()
-        }
-        if gaze and any(s.gaze is not None for e in examples.of(chosen) for s in e.sentences):
-            figures["gaze_agreement"] = evaluate_gaze_agreement(predictor, examples, chosen, progress=progress).to_json()
-    if as_json:
-        print_json(figures)
-        return
-    for name, part in figures.items():
-        click.echo(name.replace("_", " "))
-        for key, value in part.items():
-            if key == "ci95" and None not in value:
-                click.echo(f"  {'95 % interval':28} {value[0]:.3f} to {value[1]:.3f}")
-            elif isinstance(value, int | float):
-                click.echo(f"  {key:28} {value:.3f}" if isinstance(value, float) else f"  {key:28} {value}")
+        try:
+            run_training(read, manifest, out, tell)
+        except EgmaError as error:
+            if place.leads:
+                raise
+            click.echo(f"egma (process {place.rank + 1} of {place.world}): {error}", err=True)
+            sys.exit(2)
 
 
 @click.command()
@@ -117,7 +81,7 @@ def predict(run: Path, film: Path, prompts: str | None, say: tuple[str, ...], ov
     predictor = Predictor(run)
     reference = reference_films(predictor.checkpoint)
     predictor.centre_on(predictor.encode_many(reference))
-    prediction = predictor.predict(image, _prompts(prompts) if prompts else list(say))
+    prediction = predictor.predict(image, prompt_set(prompts) if prompts else list(say))
     scores = {
         name: (float(s), float(p)) for name, s, p in zip(prediction.classes, prediction.scores, prediction.probabilities, strict=True)
     }
@@ -139,9 +103,3 @@ def predict(run: Path, film: Path, prompts: str | None, say: tuple[str, ...], ov
     click.echo("Share of preference among these classes, not the chance that a finding is present; score; class:")
     for name, (score, share) in sorted(scores.items(), key=lambda item: -item[1][0]):
         click.echo(f"  {share:6.1%}  {score:8.3f}  {name}")
-
-
-def _prompts(name: str) -> PromptSet:
-    from egma_core.inference.prompts import builtin, load_prompts
-
-    return load_prompts(Path(name)) if name.endswith(".toml") else builtin(name)

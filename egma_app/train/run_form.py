@@ -17,6 +17,7 @@ _PRESET_HELP = {
     "demo": "Small encoders of our own: what the demo trains, in a minute or two on any computer",
     "tiny": "Small encoders of our own, from scratch: trains on a laptop",
     "paper": "Swin and clinical BERT as in the paper: needs their weights at hand, and a GPU to be practical",
+    "release": "The same pair trained as the paper's released code does it: for comparison, not for use",
 }
 
 

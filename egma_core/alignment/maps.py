@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from egma_core.alignment.integrals import cell_masses
 from egma_core.alignment.windows import SINCE_PREVIOUS, WindowPolicy, sentence_windows
+from egma_core.errors import ConfigError
 from egma_core.gaze.fixations import Fixations
 from egma_core.gaze.viewport import Viewport
 from egma_core.speech.sentences import Sentence
@@ -25,7 +26,8 @@ class SentenceGazeMap:
         sentence: The sentence.
         instance_uid: SOP Instance UID of the film.
         window_s: (start, end) of the looked-at interval, in seconds since the reading's start.
-        policy: Name of the window policy that chose the interval.
+        policy: The window policy that chose the interval and the width of a look, with their numbers, in words:
+            `since_previous limit_s=5 sigma_deg=1`.
         fixation: (k,) index of each contributing fixation.
         x_px: (k,) centres in image pixels.
         y_px: (k,) centres in image pixels.
@@ -59,11 +61,13 @@ def sentence_gaze_maps(
     *,
     windows: WindowPolicy = SINCE_PREVIOUS,
     sigma_deg: float = 1.0,
+    accuracy_deg: float | None = None,
 ) -> tuple[SentenceGazeMap, ...]:
     """Build one map for each sentence and each film, without gaze where none supports the sentence.
 
-    A fixation on the film counts with the seconds it shares with the sentence's interval, as an isotropic Gaussian of
-    `sigma_deg` of visual angle at the zoom it was made at, cut off at the part of the film that was visible then.
+    A fixation on the film counts with the seconds it shares with the sentence's interval, as an isotropic Gaussian at
+    the zoom it was made at, cut off at the part of the film that was visible then. The Gaussian is as wide as the fovea,
+    or as the tracker was wrong, whichever is more: a map must not claim to know a place better than it was measured.
 
     Args:
         fixations: The reading's fixations.
@@ -71,13 +75,19 @@ def sentence_gaze_maps(
         viewports: The viewport log that the fixations were placed with.
         image_shapes: (rows, columns) of each film by its SOP Instance UID; fixations on other films are left out.
         windows: How each sentence's interval is chosen.
-        sigma_deg: Standard deviation in degrees; 1 degree stands for the fovea and the tracker's accuracy.
+        sigma_deg: Least standard deviation in degrees of visual angle; 1 degree stands for the fovea.
+        accuracy_deg: The reading's validated accuracy in degrees, where it was validated.
 
     Returns:
         The maps, by sentence in the order given, then by film in the order given.
 
+    Raises:
+        ConfigError: There is no such window policy, or a width is not a positive number.
+
     Source: Bigolin Lanfredi et al. (REFLACX, 2022): 1 degree, visible part only; Ma et al. (EGMA, 2024): one map a sentence.
     """
+    width_deg = kernel_deg(sigma_deg, accuracy_deg)
+    policy = f"{windows.label()} sigma_deg={width_deg:.4g}"
     maps: list[SentenceGazeMap] = []
     on_film = {uid: _fixations_on(uid, shape, fixations, viewports) for uid, shape in image_shapes.items()}
     for sentence, (start, end) in zip(sentences, sentence_windows(sentences, windows), strict=True):
@@ -90,16 +100,29 @@ def sentence_gaze_maps(
                     sentence=sentence,
                     instance_uid=uid,
                     window_s=(start, end),
-                    policy=windows.name,
+                    policy=policy,
                     fixation=chosen,
                     x_px=fixations.x_px[chosen],
                     y_px=fixations.y_px[chosen],
-                    sigma_px=sigma_deg * fixations.px_per_deg[chosen],
+                    sigma_px=width_deg * fixations.px_per_deg[chosen],
                     weight_s=shared[chosen],
                     visible=visible[within],
                 )
             )
     return tuple(maps)
+
+
+def kernel_deg(sigma_deg: float, accuracy_deg: float | None) -> float:
+    """Standard deviation of a look in degrees of visual angle: `sigma_deg`, or the validated accuracy where that is worse.
+
+    Raises:
+        ConfigError: A width is not a positive number.
+    """
+    if not 0.0 < sigma_deg < float("inf") or (accuracy_deg is not None and not 0.0 <= accuracy_deg < float("inf")):
+        raise ConfigError(
+            f"A gaze map cannot be {sigma_deg} degrees wide with an accuracy of {accuracy_deg} degrees.", "Both are degrees above zero."
+        )
+    return max(sigma_deg, accuracy_deg or 0.0)
 
 
 def _fixations_on(

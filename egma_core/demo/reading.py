@@ -6,28 +6,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
-import numpy as np
-
 from egma_core.demo.folder import SIMULATED_READER
 from egma_core.gaze.viewport import Viewport
-from egma_core.geometry import Rect, Screen, Transform
 from egma_core.recording.clock import SimulatedClock
 from egma_core.recording.session import CaptureSession
 from egma_core.store.store import Store
 from egma_core.store.values import SpokenSentence
-from egma_core.synthetic.anatomy import SIDE
 from egma_core.synthetic.films import Phantom
 from egma_core.synthetic.phrases import ReaderName
 from egma_core.synthetic.reader import Script, read_film
-from egma_core.trackers.scanpath import GazeTarget
+from egma_core.synthetic.sitting import SCREEN, targets_of, viewports_of
 from egma_core.trackers.simulated import SimulatedTracker
 
-SCREEN = Screen(width_px=1920, height_px=1080, width_mm=531.0, height_mm=299.0, distance_mm=650.0)
-REGION = Rect(360.0, 40.0, 1560.0, 1040.0)
-"""Where the film is shown: the middle of the screen, panels left and right of it."""
-
-ZOOM_SHARE = 0.25
-ZOOM = 1.2
 PAUSE_S = 1.0
 USUAL_LENGTH = timedelta(seconds=15)
 """A sitting is dated so that its last reading ends about now."""
@@ -90,8 +80,8 @@ def _read_one(sitting: CaptureSession, clock: SimulatedClock, tracker: Simulated
     script = read_film(task.phantom, task.reader, seed=seed)
     clock.wait_until(clock.now_ns() + round(PAUSE_S * 1e9))
     start_ns = clock.now_ns()
-    viewports = _viewports(task, script, start_ns, seed)
-    tracker.look_at(_targets(script, viewports, start_ns))
+    viewports = viewports_of(task.phantom, script, task.instance_uid, start_ns, seed=seed)
+    tracker.look_at(targets_of(script, viewports, start_ns))
     recorder.begin(sitting.session_id, task.study_id)
     happenings = [(v.host_ns, v) for v in viewports] + [(s.offset_ns, s) for s in _sentences(script, start_ns)]
     for host_ns, what in sorted(happenings, key=lambda pair: pair[0]):
@@ -107,31 +97,3 @@ def _read_one(sitting: CaptureSession, clock: SimulatedClock, tracker: Simulated
 def _sentences(script: Script, start_ns: int) -> list[SpokenSentence]:
     spoken = [statement.sentence for statement in script.statements]
     return [SpokenSentence(s.text, start_ns + round(s.onset_s * 1e9), start_ns + round(s.offset_s * 1e9), s.origin) for s in spoken]
-
-
-def _viewports(task: Task, script: Script, start_ns: int, seed: int) -> list[Viewport]:
-    """The film fitted to its region from the start; some readers zoom in later, about the film's middle."""
-    fit = min(REGION.width, REGION.height) / SIDE
-    zooms = [(start_ns, 1.0)]
-    rng = np.random.default_rng((task.phantom.seed, seed, 7))
-    if rng.random() < ZOOM_SHARE:
-        zooms.append((start_ns + round(rng.uniform(0.3, 0.7) * script.duration_s * 1e9), ZOOM))
-    shown: list[Viewport] = []
-    for host_ns, zoom in zooms:
-        scale = fit * zoom
-        dx = (REGION.left + REGION.right - SIDE * scale) / 2
-        dy = (REGION.top + REGION.bottom - SIDE * scale) / 2
-        shown.append(Viewport(host_ns, task.instance_uid, 1, Transform.scaling("image", "screen", scale, scale, dx, dy), REGION))
-    return shown
-
-
-def _targets(script: Script, viewports: Sequence[Viewport], start_ns: int) -> list[GazeTarget]:
-    """The script's looks as display fractions, through the viewport that is shown when each begins."""
-    screen_to_display = SCREEN.display_to_screen().inverse()
-    targets: list[GazeTarget] = []
-    for look in script.looks:
-        onset_ns = start_ns + round(look.onset_s * 1e9)
-        shown = [v for v in viewports if v.host_ns <= onset_ns][-1]
-        x, y = shown.image_to_screen.then(screen_to_display).apply((look.x_px, look.y_px)).tolist()
-        targets.append(GazeTarget(onset_ns, start_ns + round(look.offset_s * 1e9), x, y))
-    return targets

@@ -1,48 +1,52 @@
 """Agreement with readers' gaze: does a sentence's similarity map rise where the reader looked while saying it?
 
-The figure is the shuffled AUC (Zhang et al. 2008): positives are the map's values at this sentence's fixations,
+The first figure is the shuffled AUC (Zhang et al. 2008): positives are the map's values at this sentence's fixations,
 negatives its values where other films' readers looked, so that a mere bias towards the middle of the film earns
-nothing. Words alone can tell where to look ('left base'), so the same sentence is scored on another film as well,
-and another sentence on the same film; what a model has learnt to see is the difference.
+nothing. The field's other measures (`saliency`) stand beside it. Each is meaningless alone, so other maps are judged in the
+same way: the same sentence on another film (words alone can tell where to look: 'left base'), another sentence on the same
+film, where readers look on any film, and where another reader of this film looked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from egma_core.evaluation import saliency
+from egma_core.evaluation.gaze_maps import SIDE, GazePool, JudgedMap, OtherGaze, gaze_on_lattice, parts, points_of, standardised
 from egma_core.evaluation.metrics import Estimate, auroc, finite_or_none
-from egma_core.evaluation.zero_shot import FilmScorer
+from egma_core.evaluation.scorers import FILMS_AT_ONCE, FilmScorer, Progress
 from egma_core.examples.manifest import Example, ExampleSentence, Manifest
 from egma_core.examples.splits import Split, hash_fraction
-from egma_core.inference.prediction import SimilarityMap
 
-MOST_NEGATIVES = 1000
-"""Fixations of other films that are drawn for one film."""
+MEASURES = ("shuffled_auc", "nss", "auc_judd", "cc", "shuffled_cc", "sim", "kl", "ig")
+"""What is measured: `kl` is better low, all others high."""
 
-Points = NDArray[np.float64]
-"""(k, 3) x and y as fractions of the film's width and height, and seconds."""
+MAPS = ("model", "swapped_film", "shuffled_sentence", "centre_bias", "other_reader")
+"""Which maps are judged."""
 
 
 @dataclass(frozen=True)
 class GazeAgreement:
-    """Shuffled AUC on one split: mean over sentences; 0.5 is chance, NaN means that nothing could be compared.
+    """Agreement on one split. Figures are means over sentences; NaN means that nothing could be compared.
 
     Attributes:
         split: The split.
-        shuffled_auc: The map of the sentence on its own film.
+        shuffled_auc: The map of the sentence on its own film; 0.5 is chance.
         ci95: Its interval; patients are redrawn together.
         n_sentences: Sentences with gaze that it is over.
-        swapped_film: The same sentence's map on a film of another patient that shares none of the labels, scored at
-            the same places: what the words alone tell of where to look.
+        swapped_film: The shuffled AUC of the same sentence's map on a film of another patient that shares none of the
+            labels, scored at the same places: what the words alone tell of where to look.
         own_minus_swapped: The difference, sentence by sentence.
-        shuffled_sentence: The map of another sentence of the same reading, at this sentence's fixations.
+        shuffled_sentence: That of the map of another sentence of the same reading, at this sentence's fixations.
         own_minus_shuffled: The difference, sentence by sentence.
-        duration_weighted: Whether fixations count by their duration.
+        measures: For each of `MAPS`, each of `MEASURES`.
+        per_image: Each of `MEASURES` for the model's map, averaged over a film's sentences first.
+        duration_weighted: Whether fixations count by their duration (in the shuffled AUC, NSS and information gain).
     """
 
     split: Split
@@ -53,6 +57,8 @@ class GazeAgreement:
     own_minus_swapped: Estimate
     shuffled_sentence: Estimate
     own_minus_shuffled: Estimate
+    measures: dict[str, dict[str, Estimate]]
+    per_image: dict[str, Estimate]
     duration_weighted: bool
 
     def to_json(self) -> dict[str, Any]:
@@ -66,18 +72,19 @@ class GazeAgreement:
             "own_minus_swapped": self.own_minus_swapped.to_json(),
             "shuffled_sentence": self.shuffled_sentence.to_json(),
             "own_minus_shuffled": self.own_minus_shuffled.to_json(),
+            "measures": {judged: {name: e.to_json() for name, e in of.items()} for judged, of in self.measures.items()},
+            "per_image": {name: e.to_json() for name, e in self.per_image.items()},
             "duration_weighted": self.duration_weighted,
         }
 
 
 @dataclass(frozen=True)
 class _Case:
-    """One sentence's shuffled AUCs: own film, swapped film, shuffled sentence; NaN where there is none."""
+    """One sentence: whose film it was said of, and (maps, measures) figures, NaN where there is none."""
 
     patient: str
-    own: float
-    swapped: float
-    shuffled: float
+    film: str
+    figures: NDArray[np.float64]
 
 
 def evaluate_gaze_agreement(
@@ -87,7 +94,7 @@ def evaluate_gaze_agreement(
     *,
     duration_weighted: bool = False,
     seed: int = 0,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> GazeAgreement:
     """Compare similarity maps with gaze, sentence by sentence, over one split.
 
@@ -99,69 +106,117 @@ def evaluate_gaze_agreement(
         seed: Seed of the drawn negatives, swapped films and intervals.
         progress: Called with readings done and readings in all.
     """
-    examples = [e for e in manifest.of(split) if any(s.gaze is not None for s in e.sentences)]
-    looked_at = {e.id: np.concatenate([_points(s, e) for s in e.sentences if s.gaze is not None]) for e in examples}
+    all_examples = manifest.of(split)
+    examples = [e for e in all_examples if any(s.gaze is not None for s in e.sentences)]
+    pool = GazePool(examples, seed)
+    swapped = [_film_without(e, all_examples, seed) for e in examples]
     cases: list[_Case] = []
     for i, example in enumerate(examples):
-        elsewhere = [looked_at[other.id] for other in examples if other.patient != example.patient and other.film != example.film]
-        if elsewhere:
-            negatives = _drawn(np.concatenate(elsewhere), example.id, seed)
-            swapped = _film_without(example, manifest.of(split), seed)
-            cases += _cases(predictor, manifest, example, swapped, negatives, duration_weighted)
+        if i % FILMS_AT_ONCE == 0:
+            block = examples[i : i + FILMS_AT_ONCE]
+            needed = [*block, *(s for s in swapped[i : i + FILMS_AT_ONCE] if s is not None)]
+            predictor.remember([manifest.film_path(e) for e in needed], [s.text for e in block for s in e.sentences])
+        beside = pool.beside(example)
+        if beside is not None:
+            cases += _cases(predictor, manifest, example, swapped[i], beside, duration_weighted)
         if progress is not None:
             progress(i + 1, len(examples))
     return _summary(split, cases, duration_weighted, seed)
 
 
 def _cases(
-    predictor: FilmScorer, manifest: Manifest, example: Example, swapped: Example | None, negatives: Points, weighted: bool
+    predictor: FilmScorer, manifest: Manifest, example: Example, swapped: Example | None, beside: OtherGaze, weighted: bool
 ) -> list[_Case]:
     texts = [s.text for s in example.sentences]
-    own_maps = predictor.predict(manifest.film_path(example), texts).maps
-    swapped_maps = predictor.predict(manifest.film_path(swapped), texts).maps if swapped is not None else ()
+    own = [JudgedMap.of(m) for m in predictor.predict(manifest.film_path(example), texts).maps]
+    elsewhere = [JudgedMap.of(m) for m in predictor.predict(manifest.film_path(swapped), texts).maps] if swapped is not None else None
     cases: list[_Case] = []
     for i, sentence in enumerate(example.sentences):
         if sentence.gaze is None:
             continue
-        positives = _points(sentence, example)
-        own = _shuffled_auc(own_maps[i], positives, negatives, weighted)
-        on_swapped = _shuffled_auc(swapped_maps[i], positives, negatives, weighted) if swapped_maps else float("nan")
         other = next((j for j in (*range(i + 1, len(texts)), *range(i)) if texts[j] != texts[i]), None)
-        of_other = _shuffled_auc(own_maps[other], positives, negatives, weighted) if other is not None else float("nan")
-        cases.append(_Case(example.patient, own, on_swapped, of_other))
+        judged = {
+            "model": own[i],
+            "swapped_film": None if elsewhere is None else elsewhere[i],
+            "shuffled_sentence": None if other is None else own[other],
+            "centre_bias": beside.centre,
+            "other_reader": beside.other_reader,
+        }
+        gaze = _SentenceGaze.of(sentence, example, beside, weighted)
+        cases.append(_Case(example.patient, example.film, np.array([gaze.judge(judged[name]) for name in MAPS])))
     return cases
 
 
-def _summary(split: Split, cases: Sequence[_Case], weighted: bool, seed: int) -> GazeAgreement:
-    def estimate(figure: Callable[[_Case], float]) -> Estimate:
-        found = [(figure(case), case.patient) for case in cases if np.isfinite(figure(case))]
-        return Estimate.of([value for value, _ in found], [patient for _, patient in found], seed)
+@dataclass(frozen=True)
+class _SentenceGaze:
+    """One sentence's gaze, ready to judge maps by."""
 
-    own = estimate(lambda case: case.own)
+    points: NDArray[np.float64]
+    weight: NDArray[np.float64] | None
+    fixated: NDArray[np.bool_]
+    density: NDArray[np.float64]
+    standardised: NDArray[np.float64]
+    beside: OtherGaze
+
+    @classmethod
+    def of(cls, sentence: ExampleSentence, example: Example, beside: OtherGaze, weighted: bool) -> _SentenceGaze:
+        points = points_of(sentence, example)
+        fixated = np.zeros((SIDE, SIDE), dtype=bool)
+        fixated[parts(points)] = True
+        density = gaze_on_lattice(sentence, example)
+        return cls(points, points[:, 2] if weighted else None, fixated, density, standardised(density), beside)
+
+    def judge(self, judged: JudgedMap | None) -> list[float]:
+        """The `MEASURES` of one map."""
+        if judged is None:
+            return [float("nan")] * len(MEASURES)
+        points = np.concatenate([self.points, self.beside.negatives])
+        values = judged.at(points)
+        is_positive = np.arange(len(points)) < len(self.points)
+        ours = standardised(judged.lattice)
+        cc = float(ours @ self.standardised) if ours.any() and self.standardised.any() else float("nan")
+        place = parts(self.points)
+        return [
+            auroc(is_positive, values, None if self.weight is None else points[:, 2]),
+            saliency.nss(judged.lattice, values[: len(self.points)], self.weight),
+            saliency.auc_judd(judged.lattice, self.fixated),
+            cc,
+            cc - float((self.beside.densities @ ours).mean()),
+            saliency.similarity(judged.lattice, self.density),
+            saliency.divergence(judged.lattice, self.density),
+            saliency.information_gain(judged.density[place], self.beside.centre.density[place], self.weight),
+        ]
+
+
+def _summary(split: Split, cases: Sequence[_Case], weighted: bool, seed: int) -> GazeAgreement:
+    patients = [case.patient for case in cases]
+    figures = np.stack([case.figures for case in cases]) if cases else np.zeros((0, len(MAPS), len(MEASURES)))
+
+    def estimate(values: NDArray[np.float64]) -> Estimate:
+        return Estimate.of(values, patients, seed)
+
+    auc = {name: figures[:, i, 0] for i, name in enumerate(MAPS)}
+    own = estimate(auc["model"])
+    films = {case.film: case.patient for case in cases}
+    of_film = [figures[np.array([case.film == film for case in cases]), 0] for film in films]
+    by_film = np.array([[_mean(column) for column in rows.T] for rows in of_film]).reshape(-1, len(MEASURES))
     return GazeAgreement(
         split=split,
         shuffled_auc=own.value,
         ci95=own.ci95,
         n_sentences=own.n,
-        swapped_film=estimate(lambda case: case.swapped),
-        own_minus_swapped=estimate(lambda case: case.own - case.swapped),
-        shuffled_sentence=estimate(lambda case: case.shuffled),
-        own_minus_shuffled=estimate(lambda case: case.own - case.shuffled),
+        swapped_film=estimate(auc["swapped_film"]),
+        own_minus_swapped=estimate(auc["model"] - auc["swapped_film"]),
+        shuffled_sentence=estimate(auc["shuffled_sentence"]),
+        own_minus_shuffled=estimate(auc["model"] - auc["shuffled_sentence"]),
+        measures={judged: {name: estimate(figures[:, i, j]) for j, name in enumerate(MEASURES)} for i, judged in enumerate(MAPS)},
+        per_image={name: Estimate.of(by_film[:, j], list(films.values()), seed) for j, name in enumerate(MEASURES)},
         duration_weighted=weighted,
     )
 
 
-def _points(sentence: ExampleSentence, example: Example) -> Points:
-    rows, columns = example.image_shape
-    gaze = sentence.gaze
-    return np.zeros((0, 3)) if gaze is None else np.column_stack([gaze.x_px / columns, gaze.y_px / rows, gaze.weight_s])
-
-
-def _drawn(points: Points, example_id: str, seed: int) -> Points:
-    if len(points) <= MOST_NEGATIVES:
-        return points
-    random = np.random.default_rng(int(hash_fraction(example_id, "negatives", seed) * 2**53))
-    return points[random.choice(len(points), MOST_NEGATIVES, replace=False)]
+def _mean(values: NDArray[np.float64]) -> float:
+    return float(values[np.isfinite(values)].mean()) if np.isfinite(values).any() else float("nan")
 
 
 def _film_without(example: Example, examples: Sequence[Example], seed: int) -> Example | None:
@@ -170,33 +225,3 @@ def _film_without(example: Example, examples: Sequence[Example], seed: int) -> E
         return None
     candidates = [e for e in examples if e.patient != example.patient and not set(e.labels) & set(example.labels)]
     return candidates[int(hash_fraction(example.id, "swapped film", seed) * len(candidates))] if candidates else None
-
-
-def _shuffled_auc(similarity: SimilarityMap, positives: Points, negatives: Points, weighted: bool) -> float:
-    points = np.concatenate([positives, negatives])
-    is_positive = np.arange(len(points)) < len(positives)
-    return auroc(is_positive, values_at(similarity, points[:, 0], points[:, 1]), points[:, 2] if weighted else None)
-
-
-def values_at(similarity: SimilarityMap, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A similarity map's values at places on its film, bilinear between the centres of the cells.
-
-    Args:
-        similarity: The map.
-        x: (k,) places as fractions of the film's width.
-        y: (k,) places as fractions of the film's height.
-
-    Returns:
-        (k,) cosines; beyond the outermost centres the nearest one's row or column goes on.
-    """
-    rows, columns = similarity.image_shape
-    cell = similarity.grid.image_to_patch().apply(np.column_stack([x * columns, y * rows])) - 0.5
-    cosine = similarity.cosine.astype(np.float64)
-    across = np.clip(cell[:, 0], 0, cosine.shape[1] - 1)
-    down = np.clip(cell[:, 1], 0, cosine.shape[0] - 1)
-    left, top = np.floor(across).astype(int), np.floor(down).astype(int)
-    right, bottom = np.minimum(left + 1, cosine.shape[1] - 1), np.minimum(top + 1, cosine.shape[0] - 1)
-    part_x, part_y = across - left, down - top
-    upper = cosine[top, left] * (1 - part_x) + cosine[top, right] * part_x
-    lower = cosine[bottom, left] * (1 - part_x) + cosine[bottom, right] * part_x
-    return upper * (1 - part_y) + lower * part_y

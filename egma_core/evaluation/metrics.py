@@ -111,18 +111,45 @@ def bootstrap_ci95(
     Returns:
         The 2.5th and 97.5th percentile; NaN where nothing can be drawn.
     """
-    _, group_of = np.unique(np.asarray(groups, dtype=np.str_), return_inverse=True)
-    members = [np.flatnonzero(group_of == g) for g in range(int(group_of.max()) + 1)] if len(group_of) else []
-    if not members:
+    if not len(groups):
         return float("nan"), float("nan")
+    order, first, size = _members(groups)
     random = np.random.default_rng(seed)
-    drawn = [statistic(np.concatenate([members[g] for g in random.integers(0, len(members), len(members))])) for _ in range(draws)]
-    figures = np.asarray(drawn, dtype=np.float64)
-    figures = figures[np.isfinite(figures)]
-    if not len(figures):
+    figures = np.empty(draws)
+    for i in range(draws):
+        chosen = random.integers(0, len(size), len(size))
+        lengths = size[chosen]
+        within = np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        figures[i] = statistic(order[np.repeat(first[chosen], lengths) + within])
+    return percentiles95(figures)
+
+
+def _members(groups: Sequence[str]) -> tuple[IndexArray, IndexArray, IndexArray]:
+    """Cases (n,) sorted by group, and where in them each of the groups begins and how many cases it has."""
+    _, group_of, size = np.unique(np.asarray(groups, dtype=np.str_), return_inverse=True, return_counts=True)
+    return np.argsort(group_of, kind="stable"), np.cumsum(size) - size, size
+
+
+def percentiles95(figures: NDArray[np.float64]) -> tuple[float, float]:
+    """The 2.5th and 97.5th percentile of drawn figures, undefined ones left out; NaN if all are."""
+    finite = figures[np.isfinite(figures)]
+    if not len(finite):
         return float("nan"), float("nan")
-    low, high = np.percentile(figures, [2.5, 97.5]).tolist()
+    low, high = np.percentile(finite, [2.5, 97.5]).tolist()
     return low, high
+
+
+def macro(figure: Callable[[ArrayLike, ArrayLike], float], truth: NDArray[np.bool_], scores: NDArray[np.floating[Any]]) -> float:
+    """Mean of a ranking figure over those of C classes, each against the rest, for which it is defined.
+
+    Args:
+        figure: Such as `auroc`; takes (n,) bool and (n,) scores.
+        truth: (n, C) bool; a case may have several classes.
+        scores: (n, C) finite scores.
+    """
+    areas = [figure(truth[:, c], scores[:, c]) for c in range(truth.shape[1])]
+    defined = [area for area in areas if np.isfinite(area)]
+    return float(np.mean(defined)) if defined else float("nan")
 
 
 def finite_or_none(value: float) -> float | None:
@@ -149,12 +176,21 @@ class Estimate:
     n: int
 
     @classmethod
-    def of(cls, values: Sequence[float], patients: Sequence[str], seed: int = 0) -> Estimate:
-        """The mean of (n,) values; cases of one patient are redrawn together."""
+    def of(cls, values: Sequence[float] | NDArray[np.float64], patients: Sequence[str], seed: int = 0, draws: int = 1000) -> Estimate:
+        """The mean of (n,) values, NaN ones left out; cases of one patient are redrawn together."""
         cases = np.asarray(values, dtype=np.float64)
-        if not len(cases):
+        defined = np.isfinite(cases)
+        if not defined.any():
             return cls(float("nan"), (float("nan"), float("nan")), 0)
-        return cls(float(cases.mean()), bootstrap_ci95(lambda drawn: float(cases[drawn].mean()), patients, seed=seed), len(cases))
+        cases, groups = cases[defined], np.asarray(patients, dtype=np.str_)[defined].tolist()
+        order, first, size = _members(groups)
+        sums = np.add.reduceat(cases[order], first)
+        random = np.random.default_rng(seed)
+        figures = np.empty(draws)
+        for i in range(draws):
+            chosen = random.integers(0, len(size), len(size))
+            figures[i] = sums[chosen].sum() / size[chosen].sum()
+        return cls(float(cases.mean()), percentiles95(figures), len(cases))
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; undefined ones become null."""

@@ -6,26 +6,37 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from egma_core.errors import ConfigError
 from egma_core.evaluation import metrics
+from egma_core.evaluation.resampling import auroc_of_draws, average_precision_of_draws, ranked_ci95
+from egma_core.evaluation.scorers import FilmScorer, Progress, predictions
 from egma_core.examples.manifest import Example, Manifest
 from egma_core.examples.splits import Split
-from egma_core.inference.prediction import Prediction
 from egma_core.inference.prompts import PromptSet
 from egma_core.speech.sentences import normalise_sentence
 
+RANKING = ("macro_auroc", "macro_average_precision")
+"""Figures of how films are ordered, over all labelled ones; the others need one class a film."""
 
-class FilmScorer(Protocol):
-    """What an evaluation asks of a predictor."""
 
-    def predict(self, film: Path, prompts: PromptSet | Sequence[str], /) -> Prediction:
-        """Score one film's file against prompts."""
-        ...
+@dataclass(frozen=True)
+class LabelledFilm:
+    """A film whose findings are known.
+
+    Attributes:
+        path: Its file.
+        patient: The patient, so that intervals redraw patients.
+        labels: Its labels, at least one.
+    """
+
+    path: Path
+    patient: str
+    labels: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -39,38 +50,47 @@ class ZeroShot:
         n_labelled: Films with any label; the ranking figures are over these, one class against the rest.
         accuracy: Share of films whose highest score is their class.
         ci95: Interval of the accuracy; patients are redrawn together.
+        intervals: Intervals of the other headline figures, by their names.
         chance: Share of the commonest class: what always naming it would reach.
+        majority_f1: The macro F1 that always naming the commonest class would reach.
         balanced_accuracy: Mean recall of the classes.
         macro_f1: Mean F1 of the classes.
         matthews: Matthews' correlation for several classes.
         macro_auroc: Mean of the classes' areas under the ROC curve.
+        macro_average_precision: Mean of the classes' areas under the precision-recall curve.
         auroc: (C,) area under the ROC curve of each class's score.
         average_precision: (C,) area under the precision-recall curve of each class's score.
+        prevalence: (C,) share of the labelled films that have each class: the average precision of a blind guess.
         confusion: (C, C) counts; rows are the truth.
         degenerate: Whether one class was named for every film, so that accuracy says nothing.
         prompts_seen_in_training: Prompts that occur word for word among the training sentences.
     """
 
-    split: Split
+    split: str
     classes: tuple[str, ...]
     n: int
     n_labelled: int
     accuracy: float
     ci95: tuple[float, float]
+    intervals: dict[str, tuple[float, float]]
     chance: float
+    majority_f1: float
     balanced_accuracy: float
     macro_f1: float
     matthews: float
     macro_auroc: float
+    macro_average_precision: float
     auroc: tuple[float, ...]
     average_precision: tuple[float, ...]
+    prevalence: tuple[float, ...]
     confusion: NDArray[np.int64]
     degenerate: bool
     prompts_seen_in_training: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, ready for JSON; undefined figures become null."""
-        names = ("accuracy", "chance", "balanced_accuracy", "macro_f1", "matthews", "macro_auroc")
+        names = ("accuracy", "chance", "balanced_accuracy", "macro_f1", "majority_f1", "matthews", *RANKING)
+        by_class = {name: getattr(self, name) for name in ("auroc", "average_precision", "prevalence")}
         return {
             "split": self.split,
             "classes": list(self.classes),
@@ -78,8 +98,11 @@ class ZeroShot:
             "n_labelled": self.n_labelled,
             **{name: metrics.finite_or_none(getattr(self, name)) for name in names},
             "ci95": [metrics.finite_or_none(x) for x in self.ci95],
-            "auroc": {name: metrics.finite_or_none(x) for name, x in zip(self.classes, self.auroc, strict=True)},
-            "average_precision": {name: metrics.finite_or_none(x) for name, x in zip(self.classes, self.average_precision, strict=True)},
+            "intervals": {name: [metrics.finite_or_none(x) for x in interval] for name, interval in self.intervals.items()},
+            **{
+                name: {label: metrics.finite_or_none(x) for label, x in zip(self.classes, values, strict=True)}
+                for name, values in by_class.items()
+            },
             "confusion": self.confusion.tolist(),
             "degenerate": self.degenerate,
             "prompts_seen_in_training": list(self.prompts_seen_in_training),
@@ -93,7 +116,7 @@ def evaluate_zero_shot(
     prompts: PromptSet,
     *,
     seed: int = 0,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> ZeroShot:
     """Score every labelled film of a split once and compare with its labels, classes aligned by name.
 
@@ -108,26 +131,62 @@ def evaluate_zero_shot(
     Raises:
         ConfigError: No film of the split has a label that is one of the classes.
     """
-    films = [e for e in _one_a_film(manifest.of(split)) if e.labels]
+    films = labelled_films(manifest, split)
+    return classify_films(predictor, films, prompts, split=split, seen=_seen_in_training(manifest, prompts), seed=seed, progress=progress)
+
+
+def classify_films(
+    predictor: FilmScorer,
+    films: Sequence[LabelledFilm],
+    prompts: PromptSet,
+    *,
+    split: str,
+    seen: tuple[str, ...] = (),
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> ZeroShot:
+    """Score films once each and compare with their labels, classes aligned by name.
+
+    Args:
+        predictor: The model.
+        films: The films, all labelled.
+        prompts: The classes and their prompts.
+        split: What the films are called in the report.
+        seen: Prompts that the model was trained on.
+        seed: Seed of the intervals.
+        progress: Called with films done and films in all.
+
+    Raises:
+        ConfigError: No film has a label that is one of the classes.
+    """
     classes = tuple(prompts.prompts)
-    names = [name.strip().casefold() for name in classes]
-    truth = np.array([[name in {label.strip().casefold() for label in e.labels} for name in names] for e in films], dtype=bool)
-    truth = truth.reshape(-1, len(classes))
+    truth = truth_table(films, classes)
     if not truth.any():
         labels = ", ".join(sorted({label for e in films for label in e.labels})) or "none"
         raise ConfigError(
             f"No film of the {split} split is labelled with a class of the prompt set {prompts.name}.", f"Labels there: {labels}."
         )
-    scores = np.empty((len(films), len(classes)))
-    for i, example in enumerate(films):
-        scores[i] = predictor.predict(manifest.film_path(example), prompts).scores
-        if progress is not None:
-            progress(i + 1, len(films))
-    return _figures(split, classes, truth, scores, [e.patient for e in films], seed, _seen_in_training(manifest, prompts))
+    scores = np.array([p.scores for p in predictions(predictor, [e.path for e in films], prompts, progress)], dtype=np.float64)
+    return _figures(split, classes, truth, scores, [e.patient for e in films], seed, seen)
+
+
+def labelled_films(manifest: Manifest, split: Split) -> list[LabelledFilm]:
+    """The films of a split that have labels; a film that was read twice is still one case."""
+    first: dict[str, Example] = {}
+    for example in manifest.of(split):
+        first.setdefault(example.film, example)
+    return [LabelledFilm(manifest.film_path(e), e.patient, e.labels) for e in first.values() if e.labels]
+
+
+def truth_table(films: Sequence[LabelledFilm], classes: Sequence[str]) -> NDArray[np.bool_]:
+    """(F, C) whether each film has each class among its labels, by name; case and surrounding spaces do not matter."""
+    names = [name.strip().casefold() for name in classes]
+    rows = [[name in {label.strip().casefold() for label in film.labels} for name in names] for film in films]
+    return np.array(rows, dtype=bool).reshape(-1, len(names))
 
 
 def _figures(
-    split: Split,
+    split: str,
     classes: tuple[str, ...],
     truth: NDArray[np.bool_],
     scores: NDArray[np.float64],
@@ -138,9 +197,16 @@ def _figures(
     single = np.flatnonzero(truth.sum(axis=1) == 1)
     actual, predicted = truth[single].argmax(axis=1), scores[single].argmax(axis=1)
     confusion = metrics.confusion_matrix(actual, predicted, len(classes))
-    correct = metrics.Estimate.of((actual == predicted).tolist(), [patients[int(i)] for i in single], seed)
-    auroc = tuple(metrics.auroc(truth[:, c], scores[:, c]) for c in range(len(classes)))
-    defined = [area for area in auroc if np.isfinite(area)]
+    of_single = [patients[int(i)] for i in single]
+    correct = metrics.Estimate.of((actual == predicted).astype(np.float64), of_single, seed)
+    decided = {"balanced_accuracy": metrics.balanced_accuracy, "macro_f1": metrics.macro_f1, "matthews": metrics.matthews}
+    ranked = {"macro_auroc": metrics.auroc, "macro_average_precision": metrics.average_precision}
+    intervals = {name: _decided_ci95(figure, actual, predicted, len(classes), of_single, seed) for name, figure in decided.items()}
+    intervals["macro_auroc"] = ranked_ci95(auroc_of_draws, truth, [scores], patients, seed=seed)
+    intervals["macro_average_precision"] = ranked_ci95(average_precision_of_draws, truth, [scores], patients, seed=seed)
+    commonest = np.zeros_like(confusion)
+    if len(single):
+        commonest[:, confusion.sum(axis=1).argmax()] = confusion.sum(axis=1)
     return ZeroShot(
         split=split,
         classes=classes,
@@ -148,25 +214,29 @@ def _figures(
         n_labelled=len(truth),
         accuracy=correct.value,
         ci95=correct.ci95,
-        chance=float(confusion.sum(axis=1).max() / len(single)) if len(single) else float("nan"),
-        balanced_accuracy=metrics.balanced_accuracy(confusion),
-        macro_f1=metrics.macro_f1(confusion),
-        matthews=metrics.matthews(confusion),
-        macro_auroc=float(np.mean(defined)) if defined else float("nan"),
-        auroc=auroc,
+        intervals=intervals,
+        chance=metrics.accuracy(commonest),
+        majority_f1=metrics.macro_f1(commonest),
+        **{name: figure(confusion) for name, figure in decided.items()},
+        **{name: metrics.macro(figure, truth, scores) for name, figure in ranked.items()},
+        auroc=tuple(metrics.auroc(truth[:, c], scores[:, c]) for c in range(len(classes))),
         average_precision=tuple(metrics.average_precision(truth[:, c], scores[:, c]) for c in range(len(classes))),
+        prevalence=tuple(truth.mean(axis=0).tolist()),
         confusion=confusion,
         degenerate=len(single) > 1 and len(set(predicted.tolist())) == 1,
         prompts_seen_in_training=seen,
     )
 
 
-def _one_a_film(examples: Sequence[Example]) -> list[Example]:
-    """The first example of each film: a film that was read twice is still one case."""
-    first: dict[str, Example] = {}
-    for example in examples:
-        first.setdefault(example.film, example)
-    return list(first.values())
+def _decided_ci95(
+    figure: Callable[[metrics.IndexArray], float],
+    actual: NDArray[np.int64],
+    predicted: NDArray[np.int64],
+    n_classes: int,
+    patients: Sequence[str],
+    seed: int,
+) -> tuple[float, float]:
+    return metrics.bootstrap_ci95(lambda i: figure(metrics.confusion_matrix(actual[i], predicted[i], n_classes)), patients, seed=seed)
 
 
 def _seen_in_training(manifest: Manifest, prompts: PromptSet) -> tuple[str, ...]:

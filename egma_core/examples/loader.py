@@ -2,106 +2,34 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from egma_core.alignment.patches import PackedMaps, PatchGrid, pool_many
-from egma_core.dicom.display import render
-from egma_core.dicom.reader import read_image
-from egma_core.errors import DamagedImageError, ImageError, TrainingError
+from egma_core.errors import TrainingError
+from egma_core.examples.background import ahead
+from egma_core.examples.batch import Batch, PictureShape
 from egma_core.examples.config import DataConfig
-from egma_core.examples.manifest import Example, ExampleSentence, Manifest
+from egma_core.examples.decoding import Decoders
+from egma_core.examples.films import Decode, FilmCache, decode_film
+from egma_core.examples.gaze import Rows, gaze_rows
+from egma_core.examples.manifest import Example, Manifest
 from egma_core.examples.splits import Split, hash_fraction
-from egma_core.examples.transforms import Variation
-from egma_core.model.preprocess import normalise, square_picture
-from egma_core.model.tokens import TokenBatch, Tokenizer
-
-
-@dataclass(frozen=True)
-class Batch:
-    """B films with their S sentences, laid end to end film by film, and N patches a film.
-
-    Attributes:
-        pixels: (B, 1, size, size) float32 normalised tones.
-        tokens: The S sentences as token ids.
-        counts: (B,) int64 sentences of each film.
-        gaze: (S, N) float32 in [0, 1]; zero where there is none.
-        has_gaze: (S,) bool.
-        ids: The examples' ids.
-    """
-
-    pixels: Tensor
-    tokens: TokenBatch
-    counts: Tensor
-    gaze: Tensor
-    has_gaze: Tensor
-    ids: tuple[str, ...]
-
-    def to(self, device: torch.device) -> Batch:
-        """The same batch on a device."""
-        return Batch(
-            self.pixels.to(device),
-            self.tokens.to(device),
-            self.counts.to(device),
-            self.gaze.to(device),
-            self.has_gaze.to(device),
-            self.ids,
-        )
-
-
-@dataclass(frozen=True)
-class PictureShape:
-    """What the model sees.
-
-    Attributes:
-        size_px: Side of the network picture.
-        rows: Cells of the patch grid down.
-        columns: Cells of the patch grid across.
-    """
-
-    size_px: int
-    rows: int
-    columns: int
-
-
-class FilmCache:
-    """Network pictures by film, kept as 8-bit grey levels, so that no film is ever decoded twice."""
-
-    def __init__(self, folder: Path, size_px: int) -> None:
-        """Take films below `folder`; a picture takes `size_px` squared bytes."""
-        self._folder = folder
-        self._size_px = size_px
-        self._pictures: dict[str, NDArray[np.uint8]] = {}
-
-    def picture(self, example: Example) -> NDArray[np.uint8]:
-        """(S, S) grey levels of one example's film.
-
-        Raises:
-            ImageError: The film is missing, is not the one that was exported, or cannot be decoded or displayed.
-        """
-        if example.film not in self._pictures:
-            path = self._folder / example.film
-            try:
-                digest = hashlib.sha256(path.read_bytes()).hexdigest()
-            except OSError as error:
-                raise ImageError(
-                    f"The film {example.film} cannot be read ({error.strerror}).", "Bring the library's files back."
-                ) from error
-            if digest != example.sha256:
-                raise DamagedImageError(f"The film {example.film} was changed after it was exported.", "Export the examples again.")
-            self._pictures[example.film] = square_picture(render(read_image(path, frame=0)), self._size_px)
-        return self._pictures[example.film]
+from egma_core.examples.tokens import TokenCache
+from egma_core.examples.transforms import Variation, mean_tone
+from egma_core.model.preprocess import normalise
+from egma_core.model.tokens import Tokenizer
 
 
 class ExampleLoader:
-    """Batches of one split. Training shuffles, varies and may drop gaze; evaluation does none of it."""
+    """Batches of one split. Training shuffles, varies, and may drop or exchange gaze; evaluation does none of it.
+
+    Attributes:
+        gaze_patients: Patients whose gaze is used. Those of a smaller `data.gaze_share` are among those of a larger one.
+    """
 
     def __init__(
         self,
@@ -115,26 +43,38 @@ class ExampleLoader:
         train: bool,
         seed: int,
         films: FilmCache | None = None,
+        rank: int = 0,
+        world: int = 1,
     ) -> None:
         """Take the examples of one split.
 
         Args:
             manifest: The examples.
             split: Which of them.
-            data: How they are varied.
+            data: How they are varied and brought here.
             shape: What the model sees.
             tokenizer: The model's way of reading sentences.
             batch_size: Most films in a batch; a pass is cut into batches of nearly equal size.
-            train: Whether to shuffle, vary, and leave out the gaze that `data.gaze_share` does not use.
-            seed: Seed of the order and the variation.
+            train: Whether to shuffle, vary, and use gaze as `data.gaze_share` and `data.gaze_control` say.
+            seed: Seed of the order, the variation and the use of gaze.
             films: Decoded films shared with another loader.
+            rank: Which of `world` processes this is; each gives its consecutive part of the batch that one would give, with
+                tokens padded to the longest of the part.
+            world: How many processes share each batch; their parts differ by one film at most.
+
+        Raises:
+            TrainingError: There are batches with fewer films than processes.
         """
         self._examples = manifest.of(split)
         self._data, self._shape, self._train, self._seed = data, shape, train, seed
-        self._tokenizer, self._batch_size = tokenizer, batch_size
-        self._films = FilmCache(manifest.films, shape.size_px) if films is None else films
+        self._batch_size, self._rank, self._world = batch_size, rank, world
+        if self._examples and (smallest := len(self._examples) // len(self)) < world:
+            raise TrainingError(f"{world} processes cannot share a batch of {smallest} films.", "Use fewer processes or larger batches.")
+        self._tokens = TokenCache(tokenizer)
+        self._films = FilmCache(manifest.films, shape.size_px, data) if films is None else films
         share = data.gaze_share if train else 1.0
-        self._gaze_patients = {e.patient for e in self._examples if hash_fraction(e.patient, "gaze share", seed) < share}
+        self.gaze_patients = frozenset(e.patient for e in self._examples if hash_fraction(e.patient, "gaze share", seed) < share)
+        self._gaze: dict[str, tuple[Rows, ...]] = {}
 
     def __len__(self) -> int:
         """Batches in one pass."""
@@ -146,7 +86,11 @@ class ExampleLoader:
         return tuple(e.film for e in self._examples)
 
     def epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]:
-        """One pass over the split.
+        """One pass over the split; with `data.workers`, batches are prepared ahead and are the same, bit for bit.
+
+        Workers are threads, so that all share one cache of films and none is started or fed at a cost; films that no
+        cache holds are decoded in child processes, one a worker (see `Decoders`). All of them end with the pass, also
+        when it is left early.
 
         Args:
             epoch: Counted from 0; decides the order and the variation together with the seed.
@@ -154,61 +98,89 @@ class ExampleLoader:
 
         Raises:
             ImageError: A film cannot be decoded or displayed.
+            TrainingError: The folder for decoded films cannot be written.
         """
         order = np.arange(len(self._examples))
         if self._train:
             order = np.random.default_rng((self._seed, epoch)).permutation(order)
-        for members in np.array_split(order, len(self))[first:] if len(self) else ():
-            yield self.batch([self._examples[i] for i in members], epoch)
+        batches = np.array_split(order, len(self))[first:] if len(self) else []
+        parts = [np.array_split(members, self._world)[self._rank] for members in batches]
+        if not self._data.workers:
+            for part in parts:
+                yield self._batch(part, epoch, decode_film)
+            return
+        decoders = Decoders(self._data.workers)
+        yield from ahead(parts, lambda part: self._batch(part, epoch, decoders.picture), self._data.workers, release=decoders.close)
 
-    def batch(self, examples: Sequence[Example], epoch: int) -> Batch:
+    def batch(self, examples: Sequence[Example], epoch: int, decode: Decode = decode_film) -> Batch:
         """One batch of given examples, as they are in one pass.
 
+        Args:
+            examples: The examples.
+            epoch: The pass.
+            decode: How a film is decoded that is not kept yet.
+
         Raises:
-            TrainingError: There is no example.
+            TrainingError: There is no example, or the folder for decoded films cannot be written.
             ImageError: A film cannot be decoded or displayed.
         """
         if not examples:
             raise TrainingError("A batch needs at least one example.")
-        pictures: list[NDArray[np.float32]] = []
-        sentences: list[ExampleSentence] = []
-        gaze: list[PackedMaps] = []
+        size_px = self._shape.size_px
+        pixels = np.empty((len(examples), 1, size_px, size_px), dtype=np.float32)
+        sentences: list[str] = []
+        gaze: list[Rows] = []
         grids: list[PatchGrid] = []
         counts: list[int] = []
-        for example in examples:
+        for picture, example in zip(pixels, examples, strict=True):
             random = np.random.default_rng(int(hash_fraction(example.id, f"epoch {epoch}", self._seed) * 2**53))
-            chosen = self._choose(example, random)
-            variation = Variation.draw(random, self._data, self._shape.size_px) if self._train else Variation()
-            pictures.append(normalise(variation.picture(self._films.picture(example))))
-            grid = PatchGrid.fit(*example.image_shape, self._shape.size_px, self._shape.rows, self._shape.columns)
-            grids += [variation.grid(grid)] * len(chosen)
-            gaze.append(_packed(chosen, example.patient in self._gaze_patients))
-            sentences += chosen
+            chosen = self._choose(len(example.sentences), random)
+            variation = Variation.draw(random, self._data, size_px) if self._train else Variation()
+            _expose(self._films.picture(example, decode), variation, picture[0])
+            grids += [variation.grid(PatchGrid.fit(*example.image_shape, size_px, 1, 1))] * len(chosen)
+            rows = self._gaze_of(example)
+            gaze += [rows[i] for i in chosen]
+            sentences += [example.sentences[i].text for i in chosen]
             counts.append(len(chosen))
-        pooled = torch.from_numpy(pool_many(PackedMaps.join(gaze), grids).astype(np.float32))
+        pooled, *finer = self._pooled(gaze, grids)
         return Batch(
-            pixels=torch.from_numpy(np.stack(pictures)),
-            tokens=self._tokenizer.encode([s.text for s in sentences]),
+            pixels=torch.from_numpy(pixels),
+            tokens=self._tokens.batch(sentences),
             counts=torch.tensor(counts),
             gaze=pooled,
             has_gaze=pooled.amax(dim=1) > 0,
             ids=tuple(e.id for e in examples),
+            finer_gaze=tuple(finer),
         )
 
-    def _choose(self, example: Example, random: np.random.Generator) -> list[ExampleSentence]:
-        """At most so many sentences, in their order: drawn anew in each pass of training, else the first ones."""
-        n, most = len(example.sentences), self._data.max_sentences
+    def _batch(self, members: NDArray[np.int64], epoch: int, decode: Decode) -> Batch:
+        return self.batch([self._examples[i] for i in members], epoch, decode)
+
+    def _choose(self, n: int, random: np.random.Generator) -> Sequence[int]:
+        """At most so many of n sentences, in their order: drawn anew in each pass of training, else the first ones."""
+        most = self._data.max_sentences
         if n <= most:
-            return list(example.sentences)
-        kept = np.sort(random.choice(n, most, replace=False)).tolist() if self._train else range(most)
-        return [example.sentences[i] for i in kept]
+            return range(n)
+        return np.sort(random.choice(n, most, replace=False)).tolist() if self._train else range(most)
+
+    def _gaze_of(self, example: Example) -> tuple[Rows, ...]:
+        """What each sentence of a reading is trained with, put together once."""
+        if example.id not in self._gaze:
+            used = example.patient in self.gaze_patients
+            control = self._data.gaze_control if self._train else "own"
+            nothing = (np.zeros((0, 8)),) * len(example.sentences)
+            self._gaze[example.id] = gaze_rows(example, control, self._seed) if used else nothing
+        return self._gaze[example.id]
+
+    def _pooled(self, gaze: Sequence[Rows], whole: Sequence[PatchGrid]) -> list[torch.Tensor]:
+        """(S, N) gaze on every grid of the model, given where each sentence's film lies in the picture."""
+        maps = PackedMaps(np.concatenate(gaze), np.array([len(rows) for rows in gaze], dtype=np.int64))
+        levels = ([PatchGrid(rows, columns, g.size_px, g.image_to_network) for g in whole] for rows, columns in self._shape.grids)
+        return [torch.from_numpy(pool_many(maps, grids).astype(np.float32)) for grids in levels]
 
 
-def _packed(sentences: Sequence[ExampleSentence], used: bool) -> PackedMaps:
-    blocks = [
-        np.column_stack([s.gaze.x_px, s.gaze.y_px, s.gaze.sigma_px, s.gaze.weight_s, s.gaze.visible])
-        if used and s.gaze is not None
-        else np.zeros((0, 8))
-        for s in sentences
-    ]
-    return PackedMaps(np.concatenate(blocks), np.array([len(block) for block in blocks], dtype=np.int64))
+def _expose(grey: NDArray[np.uint8], variation: Variation, picture: NDArray[np.float32]) -> None:
+    """Vary (S, S) grey levels and write them, normalised, into `picture`."""
+    moved = variation.moved(grey)
+    table = normalise(variation.tones(mean_tone(moved)))[0]
+    np.take(table, moved, out=picture, mode="clip")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from egma_core.gaze.fixations import Fixations
+from egma_core.gaze.losses import find_losses
 from egma_core.gaze.viewport import PlacedGaze
 
 
@@ -24,6 +25,8 @@ class GazeQuality:
         n_fixations: Number of fixations.
         mean_fixation_s: Mean fixation duration; NaN without fixations.
         on_film: Share of the measured samples that fell on a film, 0..1; NaN without any.
+        n_blinks: Number of losses of a blink's length, as far as the chosen eye or eyes tell (`find_losses`).
+        blink_loss: The part of `data_loss` that blinks account for, 0..1.
     """
 
     duration_s: float
@@ -33,6 +36,8 @@ class GazeQuality:
     n_fixations: int
     mean_fixation_s: float
     on_film: float
+    n_blinks: int
+    blink_loss: float
 
 
 def gaze_quality(gaze: PlacedGaze, fixations: Fixations) -> GazeQuality:
@@ -48,6 +53,8 @@ def gaze_quality(gaze: PlacedGaze, fixations: Fixations) -> GazeQuality:
     duration = float(time[-1] - time[0]) + period if len(time) else 0.0
     n_valid = int(gaze.valid.sum())
     seen = np.concatenate([time[:1] - period, time[gaze.valid], time[-1:] + period])
+    losses = find_losses(time, gaze.valid)
+    in_blinks = float(losses.duration_s[losses.kind == "blink"].sum())
     return GazeQuality(
         duration_s=duration,
         rate_hz=1.0 / period if period > 0 else float("nan"),
@@ -56,4 +63,6 @@ def gaze_quality(gaze: PlacedGaze, fixations: Fixations) -> GazeQuality:
         n_fixations=len(fixations),
         mean_fixation_s=float(fixations.duration_s.mean()) if len(fixations) else float("nan"),
         on_film=float(np.isfinite(gaze.x_px[gaze.valid]).mean()) if n_valid else float("nan"),
+        n_blinks=losses.count("blink"),
+        blink_loss=in_blinks / duration if duration > 0 else 0.0,
     )

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 GazeOrigin = Literal["tracker", "mouse", "simulated", "replay"]
 """Where gaze came from. Kept in every row made from it; origins never mix unless somebody asks for it."""
 
-Eye = Literal["left", "right", "average"]
+Eye = Literal["left", "right", "average", "strict_average"]
+"""Whose gaze counts. `average` is the mean of both eyes, or the one that was seen; `strict_average` only where both were."""
 
 SAMPLE_DTYPE = np.dtype(
     [

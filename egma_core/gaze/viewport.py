@@ -121,7 +121,8 @@ def gaze_on_image(
         viewports: The viewport log, in order of `host_ns`.
         screen: The screen that display fractions refer to.
         started_ns: The reading's start on the host clock.
-        eye: `left` and `right` take that eye alone; `average` takes the mean of both, or the one that is valid.
+        eye: `left` and `right` take that eye alone; `average` takes the mean of both, or the one that is valid;
+            `strict_average` takes the mean of both where both are valid, and nothing elsewhere.
         image_shapes: (rows, columns) of each film by its SOP Instance UID; gaze beyond a film's edge is off it.
             Of a film that is not named only the upper left edges are known.
         ended_ns: The reading's end on the host clock, if known.
@@ -154,9 +155,11 @@ def gaze_on_image(
 
 def _looked_at(rows: NDArray[np.void], eye: Eye) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Gaze (display fractions) and eye distance (mm) of the chosen eye or eyes; NaN where there is none."""
-    sides = ("left", "right") if eye == "average" else (eye,)
+    sides = (eye,) if eye in ("left", "right") else ("left", "right")
     x, y, distance = (np.stack([rows[f"{side}_{name}"] for side in sides]).astype(np.float64) for name in ("x", "y", "distance_mm"))
     seen = np.stack([rows[f"{side}_valid"] for side in sides]) & np.isfinite(x) & np.isfinite(y)
+    if eye == "strict_average":
+        seen &= seen.all(axis=0)
     return _mean(x, seen), _mean(y, seen), _mean(distance, seen & np.isfinite(distance))
 
 

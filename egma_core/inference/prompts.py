@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -97,6 +97,15 @@ def builtin(name: str) -> PromptSet:
     if name not in builtin_names():
         raise ConfigError(f"There is no prompt set {name!r}.", f"Choose one of: {', '.join(builtin_names())}.")
     return load_prompts(resource("prompts", f"{name}.toml"))
+
+
+def best_builtin(labels: Iterable[str]) -> PromptSet | None:
+    """The program's prompt set that names most of some labels, the smallest of equally good ones; None if none names any."""
+    wanted = {label.strip().casefold() for label in labels}
+    sets = [builtin(name) for name in builtin_names()]
+    named = [(sum(name.casefold() in wanted for name in s.prompts), -len(s.prompts), -i) for i, s in enumerate(sets)]
+    most = max(named, default=(0, 0, 0))
+    return sets[named.index(most)] if most[0] else None
 
 
 def _sentences(table: object, what: str) -> tuple[str, ...]:

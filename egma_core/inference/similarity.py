@@ -9,11 +9,16 @@ from egma_core.errors import FrameMismatchError
 from egma_core.inference.prediction import SimilarityMap
 
 
-def on_image(similarity: SimilarityMap) -> NDArray[np.float32]:
+def on_image(similarity: SimilarityMap, lattice: tuple[int, int] | None = None) -> NDArray[np.float32]:
     """Spread a map over its film: bilinear between the centres of the cells, level beyond the outermost ones.
 
+    Args:
+        similarity: The map.
+        lattice: (rows, columns) of equal parts that the film is cut into, instead of its own pixels.
+
     Returns:
-        (rows, columns) float32 cosine at the centre of each of the film's pixels; NaN where the model did not see the film.
+        (rows, columns) float32 cosine at the centre of each of the film's pixels, or of the lattice's parts; NaN where
+        the model did not see the film.
 
     Raises:
         FrameMismatchError: The film was turned or sheared on its way to the model.
@@ -22,8 +27,9 @@ def on_image(similarity: SimilarityMap) -> NDArray[np.float32]:
     if to_patch.xy or to_patch.yx:
         raise FrameMismatchError("A similarity map cannot be spread over a film that was turned or sheared for the model.")
     rows, columns = similarity.image_shape
-    down = _weights(rows, to_patch.yy, to_patch.dy, similarity.grid.rows)
-    across = _weights(columns, to_patch.xx, to_patch.dx, similarity.grid.columns)
+    parts_down, parts_across = lattice or similarity.image_shape
+    down = _weights(parts_down, to_patch.yy * rows / parts_down, to_patch.dy, similarity.grid.rows)
+    across = _weights(parts_across, to_patch.xx * columns / parts_across, to_patch.dx, similarity.grid.columns)
     return (down @ similarity.cosine @ across.T).astype(np.float32, copy=False)
 
 
@@ -31,8 +37,8 @@ def _weights(pixels: int, scale: float, shift: float, cells: int) -> NDArray[np.
     """(pixels, cells) share of each cell in each pixel's value along one axis; a row of NaN for a pixel outside the picture.
 
     Args:
-        pixels: Pixels of the film along the axis.
-        scale: Cells a pixel.
+        pixels: Pixels (or parts) of the film along the axis.
+        scale: Cells a pixel (or part).
         shift: Where the film's edge lies, in cells.
         cells: Cells along the axis.
     """

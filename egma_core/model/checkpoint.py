@@ -15,6 +15,7 @@ from typing import Any, cast
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from egma_core.errors import CheckpointError, ConfigError
 from egma_core.model.config import ModelConfig
@@ -41,7 +42,7 @@ def save_model(folder: Path, model: Egma, provenance: Mapping[str, Any], *, more
         folder: The checkpoint's folder.
         model: The model.
         provenance: Plain values that say where it comes from: the manifest's hash, the configuration, the parent
-            checkpoint. The versions of this program and of torch are added.
+            checkpoint's hash. The versions of this program and of the libraries that computed it are added.
         more: Writes further files into the folder before it is sealed, such as the optimiser's state.
 
     Raises:
@@ -60,7 +61,10 @@ def save_model(folder: Path, model: Egma, provenance: Mapping[str, Any], *, more
         }
         _write_json(unfinished / CONFIG, description)
         _write_json(unfinished / PREPROCESSING, _preprocessing(model.config))
-        _write_json(unfinished / PROVENANCE, {**provenance, "egma": version("egma"), "torch": str(torch.__version__)})
+        versions = {"egma": version("egma"), "torch": str(torch.__version__)}
+        if vision or text:
+            versions["transformers"] = version("transformers")
+        _write_json(unfinished / PROVENANCE, {**provenance, **versions})
         (unfinished / TOKENIZER).write_text(model.tokenizer.to_json(), encoding="utf-8", newline="\n")
         weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
         save_file(weights, unfinished / WEIGHTS, metadata={"format": "pt"})
@@ -92,7 +96,7 @@ def load_model(folder: Path, device: torch.device | str = "cpu") -> Egma:
             )
         tokenizer = read_tokenizer(folder / TOKENIZER, config.text)
         model = Egma(config, tokenizer, (description["vision_backbone"], description["text_backbone"]))
-        model.load_state_dict(load_file(folder / WEIGHTS))
+        model.load_state_dict(_under_current_names(model, load_file(folder / WEIGHTS)))
     except (ConfigError, KeyError, RuntimeError, OSError, SafetensorError) as error:
         detail = error.what if isinstance(error, ConfigError) else "Its weights and its configuration do not belong together."
         raise CheckpointError(f"The checkpoint {folder.name} cannot be used. {detail}", "Use another checkpoint.") from error
@@ -130,6 +134,19 @@ def read_provenance(folder: Path) -> dict[str, Any]:
         CheckpointError: The folder is no checkpoint.
     """
     return _read_json(folder, PROVENANCE)
+
+
+def _under_current_names(model: Egma, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A model's weights, those of transformers encoders under the names that this installation's transformers gives them."""
+    for part, backbone in zip(("vision", "text"), model.backbones, strict=True):
+        if backbone is not None:
+            from egma_core.model.backbones import current_names
+
+            prefix = f"{part}.model."
+            own = {name[len(prefix) :]: value for name, value in weights.items() if name.startswith(prefix)}
+            others = {name: value for name, value in weights.items() if not name.startswith(prefix)}
+            weights = others | {prefix + name: value for name, value in current_names(getattr(model, part).model, own).items()}
+    return weights
 
 
 def _preprocessing(config: ModelConfig) -> dict[str, Any]:

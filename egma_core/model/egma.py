@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from egma_core.errors import ConfigError, MissingExtraError
 from egma_core.model.config import ModelConfig, TextConfig, VisionConfig
-from egma_core.model.encoders import TextEncoder, VisionEncoder
+from egma_core.model.encoders import PatchFeatures, TextEncoder, VisionEncoder
 from egma_core.model.tiny import TinyText, TinyVision
 from egma_core.model.tokens import TokenBatch, Tokenizer
 
@@ -31,12 +31,14 @@ class ImageEmbedding:
         pooled: (B, d) embeddings of the whole films.
         rows: Cells down.
         columns: Cells across; N = rows * columns.
+        finer: (B, N_l, d) embeddings of the cells of each grid of `Egma.finer_grids`.
     """
 
     patches: Tensor
     pooled: Tensor
     rows: int
     columns: int
+    finer: tuple[Tensor, ...] = ()
 
 
 Backbone = dict[str, Any] | None
@@ -50,6 +52,7 @@ class Egma(nn.Module):
         config: What it was built from.
         tokenizer: Its way of reading sentences.
         grid: (rows, columns) of the patches of a picture of `config.vision.size_px`, as the image encoder gives them.
+        finer_grids: (rows, columns) of the finer grids of `config.vision.levels`, the coarsest of them first.
         log_scale: theta, the logarithm of the inverse temperature; learnable.
     """
 
@@ -74,7 +77,10 @@ class Egma(nn.Module):
         self.vision_projection = nn.Linear(self.vision.width, config.embed_dim, bias=False)
         self.text_projection = nn.Linear(self.text.width, config.embed_dim, bias=False)
         self.log_scale = nn.Parameter(torch.tensor(math.log(FIRST_SCALE)))
-        self.grid = self._grid()
+        seen = self._blank_picture()
+        self.grid = seen.rows, seen.columns
+        self.finer_grids = tuple((features.shape[1], features.shape[2]) for features in seen.finer)
+        self.finer_projections = nn.ModuleList(nn.Linear(features.shape[3], config.embed_dim, bias=False) for features in seen.finer)
 
     @property
     def backbones(self) -> tuple[Backbone, Backbone]:
@@ -110,19 +116,24 @@ class Egma(nn.Module):
         features = self.vision(pixels)
         patches = functional.normalize(self.vision_projection(features.patches), dim=-1)
         pooled = functional.normalize(self.vision_projection(features.pooled), dim=-1)
-        return ImageEmbedding(patches, pooled, features.rows, features.columns)
+        finer = tuple(
+            functional.normalize(projection(level.flatten(1, 2)), dim=-1)
+            for projection, level in zip(self.finer_projections, features.finer, strict=True)
+        )
+        return ImageEmbedding(patches, pooled, features.rows, features.columns, finer)
 
     def encode_sentences(self, tokens: TokenBatch) -> Tensor:
         """Embed S tokenised sentences as (S, d), at unit length."""
         return functional.normalize(self.text_projection(self.text(tokens)), dim=-1)
 
     @torch.no_grad()
-    def _grid(self) -> tuple[int, int]:
+    def _blank_picture(self) -> PatchFeatures:
+        """What the image encoder makes of a picture of the configured size: its grids and widths are its own to say."""
         self.eval()
         side = self.config.vision.size_px
         features = self.vision(torch.zeros(1, 1, side, side))
         self.train()
-        return features.rows, features.columns
+        return features
 
 
 def _vision(config: VisionConfig, backbone: Backbone) -> VisionEncoder:

@@ -19,12 +19,14 @@ class PatchFeatures:
         pooled: (B, width) mean of the cells' features after the last LayerNorm.
         rows: Cells down.
         columns: Cells across; N = rows * columns.
+        finer: Features on finer grids, the coarsest of them first, each (B, rows, columns, its own width).
     """
 
     patches: Tensor
     pooled: Tensor
     rows: int
     columns: int
+    finer: tuple[Tensor, ...] = ()
 
 
 class VisionEncoder(Protocol):

@@ -49,7 +49,7 @@ RELEASED: dict[str, ReleasedMapping] = {
 
 
 def released_mapping(patches: Tensor, batch: PaddedBatch, gaze: Tensor, has_gaze: Tensor, scale: Tensor, name: str) -> Tensor:
-    """The mapping loss in the release's form `name`; a film none of whose sentences has gaze falls back to `plain_v1` in the gaze forms.
+    """Each film's mapping loss in the release's form `name`; without any gaze the gaze forms fall back to `plain_v1`.
 
     Args:
         patches: (B, N, d) unit-length patch embeddings.
@@ -60,13 +60,13 @@ def released_mapping(patches: Tensor, batch: PaddedBatch, gaze: Tensor, has_gaze
         name: A key of `RELEASED`.
 
     Returns:
-        A scalar: the mean over films.
+        (B,) losses.
     """
     form = RELEASED[name]
     per_film = _per_film(patches, batch, gaze, scale, form)
     if form.gaze != "none":
         per_film = torch.where(has_gaze.any(dim=1), per_film, _per_film(patches, batch, gaze, scale, RELEASED["plain_v1"]))
-    return per_film.mean()
+    return per_film
 
 
 def _per_film(patches: Tensor, batch: PaddedBatch, gaze: Tensor, scale: Tensor, form: ReleasedMapping) -> Tensor:

@@ -18,6 +18,15 @@ SHORTEST = 1e-6
 """A rebuilt vector shorter than this keeps its length: it has no direction to speak of."""
 
 
+def mapping_losses(
+    patches: Tensor, batch: PaddedBatch, gaze: Tensor, has_gaze: Tensor, scale: Tensor, gaze_weight: float, threshold: float
+) -> tuple[Tensor, Tensor]:
+    """The text side's and the image side's (B,) losses with the weights of `mapping_weights`; see there and `cross_modality_losses`."""
+    cosine = batch.sentences @ patches.transpose(1, 2)
+    text, image = mapping_weights(cosine, batch.real, gaze, has_gaze, gaze_weight, threshold)
+    return cross_modality_losses(patches, batch, cosine, text, image, scale)
+
+
 def mapping_weights(
     cosine: Tensor, real: Tensor, gaze: Tensor, has_gaze: Tensor, gaze_weight: float, threshold: float
 ) -> tuple[Tensor, Tensor]:

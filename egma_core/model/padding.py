@@ -48,11 +48,26 @@ class PaddedBatch:
         padded = places.index_copy(0, slots, sentences).view(films, longest, -1)
         return cls(padded, real.to(sentences.device), per_film.to(sentences), slots)
 
+    def part(self, films: slice) -> PaddedBatch:
+        """Some of the films, still padded to the longest report of all."""
+        real = self.real[films]
+        return PaddedBatch(self.sentences[films], real, self.counts[films], real.flatten().nonzero().squeeze(1))
+
     def pad(self, rows: Tensor, fill: float = 0.0) -> Tensor:
         """(S, ...) values a sentence as (B, M, ...), with `fill` where there is no sentence."""
         films, longest = self.real.shape
         places = rows.new_full((films * longest, *rows.shape[1:]), fill)
         return places.index_copy(0, self.slots, rows).view(films, longest, *rows.shape[1:])
+
+
+def check_form(name: str, known: tuple[str, ...]) -> None:
+    """Refuse a form of a loss term that there is not.
+
+    Raises:
+        ConfigError: The name is none of those known.
+    """
+    if name not in known:
+        raise ConfigError(f"This loss has no form {name!r}.", f"Choose one of: {', '.join(known)}.")
 
 
 def raised(*tensors: Tensor) -> tuple[Tensor, ...]:

@@ -68,15 +68,27 @@ def check_seal(folder: Path) -> None:
                 f"The checkpoint {folder.name} is not whole: {name or 'a file'} is missing.",
                 "Use another checkpoint, or copy this one again.",
             )
-        if _digest(path) != digest:
+        if file_digest(path) != digest:
             raise CheckpointError(
                 f"The checkpoint {folder.name} is damaged: {name} is not as it was written.",
                 "Use another checkpoint, or copy this one again.",
             )
 
 
+def seal_hash(folder: Path) -> str:
+    """Hexadecimal SHA-256 of a sealed folder's seal, and so of everything in it.
+
+    Raises:
+        CheckpointError: The folder is not sealed.
+    """
+    try:
+        return file_digest(folder / SEAL)
+    except OSError as error:
+        raise CheckpointError(f"{folder.name} is no checkpoint: it has no readable {SEAL}.", "Choose a checkpoint's folder.") from error
+
+
 def _seal(folder: Path) -> None:
-    lines = [f"{_digest(path)}  {path.name}\n" for path in sorted(folder.iterdir())]
+    lines = [f"{file_digest(path)}  {path.name}\n" for path in sorted(folder.iterdir())]
     (folder / SEAL).write_text("".join(lines), encoding="utf-8", newline="\n")
     for path in folder.iterdir():
         with path.open("rb+") as file:
@@ -109,7 +121,8 @@ def _sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
-def _digest(path: Path) -> str:
+def file_digest(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(1 << 20):

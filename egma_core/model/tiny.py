@@ -27,8 +27,16 @@ class TinyVision(nn.Module):
     """
 
     def __init__(self, config: VisionConfig) -> None:
-        """Build it for pictures of `config.size_px`; it accepts other multiples of 16 too."""
+        """Build it for pictures of `config.size_px`; it accepts other multiples of 16 too.
+
+        Raises:
+            ConfigError: More than its one grid is asked for.
+        """
         super().__init__()
+        if config.levels > 1:
+            raise ConfigError(
+                "The tiny image encoder has one grid of patches.", "Set levels to 1, or choose a Swin or ConvNeXt (kind = transformers)."
+            )
         self.width = config.width
         self.backbone: dict[str, Any] | None = None
         self.pre_norm = config.patch_source == "pre_ln"

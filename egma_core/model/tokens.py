@@ -9,6 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -196,6 +197,22 @@ def read_tokenizer(path: Path, config: TextConfig) -> Tokenizer:
     ):
         raise ConfigError(f"{path.name} holds no list of words.", "Take the checkpoint's folder as a whole.")
     return WordTokenizer(cast(list[str], words), config)
+
+
+def report_keys(tokens: TokenBatch, counts: Tensor | Sequence[int]) -> Tensor:
+    """(B,) int64: one number a report, the same for reports of identical sentences in identical order, on any machine.
+
+    Args:
+        tokens: S sentences, film by film.
+        counts: B sentence counts that add up to S.
+    """
+    lengths, keys, start = tokens.mask.sum(dim=1).tolist(), list[int](), 0
+    ids = tokens.ids.tolist()
+    for count in torch.as_tensor(counts).tolist():
+        report = [ids[s][: lengths[s]] for s in range(start, start + count)]
+        keys.append(int.from_bytes(blake2b(repr(report).encode(), digest_size=8).digest(), "little", signed=True))
+        start += count
+    return torch.tensor(keys, dtype=torch.int64, device=tokens.ids.device)
 
 
 def _check_words(rows: Sequence[Sequence[object]]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from egma_core.dicom.writer import FilmTags, write_film
-from egma_core.errors import RecordingError
+from egma_core.errors import EgmaError, RecordingError
 from egma_core.gaze.viewport import Viewport
 from egma_core.geometry import Rect, Screen, Transform
 from egma_core.recording.clock import Clock, HostClock
@@ -16,7 +16,8 @@ from egma_core.recording.recorder import Progress, Recorder
 from egma_core.recording.session import CaptureSession
 from egma_core.store.store import Store
 from egma_core.store.values import FilmRecord, ReadingEntry
-from egma_core.trackers.drivers import make_tracker
+from egma_core.trackers.driver import TrackerRequest
+from egma_core.trackers.drivers import open_tracker
 
 SCREEN = Screen(1920, 1080, 531.0, 299.0, 650.0)
 _SIDE = 64
@@ -26,9 +27,11 @@ def record_headless(
     store: Store,
     *,
     tracker: str = "simulated",
-    rate_hz: float = 120.0,
+    rate_hz: float | None = None,
     seconds: float = 10.0,
     seed: int = 0,
+    address: str = "",
+    replayed: int | None = None,
     reader: str = "Headless",
     screen: Screen = SCREEN,
     clock: Clock | None = None,
@@ -39,10 +42,12 @@ def record_headless(
 
     Args:
         store: The library; the blank film is added to it once.
-        tracker: Name of the tracker.
-        rate_hz: Samples per second.
+        tracker: Name of the tracker's driver; the mouse needs a window and cannot be recorded like this.
+        rate_hz: Samples per second; by default whatever the tracker runs at, and 120 for a simulated one.
         seconds: How long to record.
         seed: What a simulated reader's eyes do.
+        address: Which tracker, where there may be several.
+        replayed: Id of the reading whose gaze a replay gives out.
         reader: Name of the reader.
         screen: The monitor.
         clock: The clock to record on; the machine's own by default.
@@ -53,13 +58,24 @@ def record_headless(
         RecordingError: Another process records into the library, or a part of the reading cannot be stored.
         StoreError: The library cannot be written.
         TrackerError: There is no such tracker, or it does not start.
+        MissingExtraError: The tracker's packages are not installed.
     """
     if seconds <= 0:
         raise RecordingError(f"A recording cannot last {seconds} s.", "Give a positive number of seconds.")
+    if tracker == "mouse":
+        raise RecordingError("The mouse can stand in for gaze only over a window.", "Choose another tracker, or record in the window.")
     clock = clock or HostClock()
-    device = make_tracker(tracker, clock.now_ns, screen, rate_hz=rate_hz, seed=seed)
-    study_id, instance_uid = _blank_film(store)
-    with CaptureSession(store, clock, device, reader=reader, screen=screen) as session:
+    samples = None if replayed is None else store.gaze(replayed)
+    title = "" if replayed is None else f"reading {replayed}"
+    request = TrackerRequest(clock.now_ns, screen, rate_hz, address=address, seed=seed, samples=samples, title=title)
+    device = open_tracker(tracker, request)
+    try:
+        study_id, instance_uid = _blank_film(store)
+        sitting = CaptureSession(store, clock, device, reader=reader, screen=screen)
+    except EgmaError:
+        device.close()
+        raise
+    with sitting as session:
         recorder = session.recorder
         reading_id = recorder.begin(session.session_id, study_id)
         recorder.show(_whole_screen(recorder, instance_uid, screen))

@@ -1,11 +1,13 @@
 """The capture process: owns tracker, clock and every raw write, apart from the window and without Qt.
 
+A tracker that takes its time to be found is opened beside everything else; `ready` comes when it is there.
 It takes the commands open, begin, viewport, pointer, sentence, note, end and quit, and tells ready, recovered, begun, progress,
 ended and error (see `egma_core.child` for the form of both). However the window dies, what happened is on the disk.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import sys
 from collections.abc import Callable
@@ -20,12 +22,22 @@ from egma_core.recording.session import CaptureSession
 from egma_core.speech.sentences import TextOrigin
 from egma_core.store.store import Store
 from egma_core.store.values import SpokenSentence
-from egma_core.trackers.drivers import make_tracker
+from egma_core.trackers.driver import TrackerRequest
+from egma_core.trackers.drivers import Opening
 from egma_core.trackers.fed import FedTracker
 from egma_core.trackers.tracker import Tracker
 
 _STEP_S = 0.1
 _STEPS_BETWEEN_PROGRESS = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class _Coming:
+    """A sitting whose tracker is being opened."""
+
+    opening: Opening
+    reader: str
+    screen: Screen
 
 
 class Capture:
@@ -38,6 +50,7 @@ class Capture:
         self._store: Store | None = None
         self._session: CaptureSession | None = None
         self._tracker: Tracker | None = None
+        self._coming: _Coming | None = None
         self._n_steps = 0
         self._trouble = ""
         self._commands: dict[str, Callable[[Command], None]] = {
@@ -62,7 +75,13 @@ class Capture:
         carry_out(command)
 
     def step(self) -> None:
-        """Store what has happened, and now and then tell how it stands."""
+        """Store what has happened, and now and then tell how it stands.
+
+        Raises:
+            EgmaError: The tracker that was being opened cannot be used.
+        """
+        if self._coming is not None and self._coming.opening.done:
+            self._sit_down()
         if self._session is None or self._session.recorder.reading_id is None:
             return
         progress = self._session.recorder.step()
@@ -90,6 +109,8 @@ class Capture:
             EgmaError: Part of the reading cannot be stored.
         """
         try:
+            if self._coming is not None:
+                self._coming.opening.abandon()
             if self._session is not None:
                 reading_id = self._session.recorder.reading_id
                 self._session.close()
@@ -101,30 +122,58 @@ class Capture:
 
     def _open(self, command: Command) -> None:
         fields = command.fields({"library": str, "reader": str, "screen": dict, "tracker": dict})
-        if self._session is not None:
+        if self._session is not None or self._coming is not None:
             raise RecordingError("A library is open already.", "Start another capture process for another sitting.")
         sizes = {"width_px": int, "height_px": int, "width_mm": float, "height_mm": float, "distance_mm": float}
         screen = Screen(**checked_fields("The screen", fields["screen"], sizes, {}))
-        wanted = checked_fields("The tracker", fields["tracker"], {"name": str}, {"rate_hz": float, "seed": int})
-        tracker = make_tracker(wanted.pop("name"), self._clock.now_ns, screen, **wanted)
+        choices = {"rate_hz": float, "seed": int, "address": str, "reading_id": int, "options": dict}
+        wanted = checked_fields("The tracker", fields["tracker"], {"name": str}, choices)
         store = Store.open(fields["library"])
         try:
-            session = CaptureSession(store, self._clock, tracker, reader=fields["reader"], screen=screen)
+            opening = Opening(wanted["name"], self._request(wanted, screen, store))
         except EgmaError:
             store.close()
             raise
-        self._store, self._session, self._tracker = store, session, tracker
+        self._store = store
+        self._coming = _Coming(opening, fields["reader"], screen)
+        if opening.done:
+            self._sit_down()
+
+    def _request(self, wanted: dict[str, Any], screen: Screen, store: Store) -> TrackerRequest:
+        reading_id = wanted.get("reading_id")
+        return TrackerRequest(
+            self._clock.now_ns,
+            screen,
+            wanted.get("rate_hz"),
+            address=wanted.get("address", ""),
+            seed=wanted.get("seed", 0),
+            samples=None if reading_id is None else store.gaze(reading_id),
+            title="" if reading_id is None else f"reading {reading_id}",
+            options={str(name): str(value) for name, value in wanted.get("options", {}).items()},
+        )
+
+    def _sit_down(self) -> None:
+        """The tracker is open, or cannot be: begin the sitting, or give everything back."""
+        coming, store = self._coming, self._store
+        assert coming is not None
+        assert store is not None
+        self._coming = None
+        try:
+            tracker = coming.opening.tracker()
+            try:
+                session = CaptureSession(store, self._clock, tracker, reader=coming.reader, screen=coming.screen)
+            except EgmaError:
+                tracker.close()
+                raise
+        except EgmaError:
+            self._store = None
+            store.close()
+            raise
+        self._session, self._tracker = session, tracker
         if session.recovered:
             self._channel.emit("recovered", readings=list(session.recovered))
-        about = tracker.description
-        description = {
-            "name": about.name,
-            "origin": about.origin,
-            "model": about.model,
-            "serial": about.serial,
-            "rate_hz": about.rate_hz,
-            "capabilities": sorted(about.capabilities),
-        }
+        description = dataclasses.asdict(tracker.description)
+        description["capabilities"] = sorted(description["capabilities"])
         self._channel.emit("ready", session_id=session.session_id, tracker=description)
 
     def _begin(self, command: Command) -> None:

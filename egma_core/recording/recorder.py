@@ -212,12 +212,14 @@ class Recorder:
         return self._progress
 
     def _drain(self) -> tuple[GazeSamples, EgmaError | None]:
-        """New samples; that the tracker fails, or works again, is noted once each time."""
+        """New samples; what happens to the tracker is noted, and that it fails or works again, once each time."""
         trouble: TrackerError | None = None
         try:
             samples = self._tracker.drain()
         except TrackerError as error:
             samples, trouble = GazeSamples.blank(0, self._origin), error
+        for event in self._tracker.events():
+            self._notifications.append(Notification(event.host_ns, f"tracker_{event.kind}", event.text))
         what = trouble.what if trouble else ""
         if what != self._tracker_trouble:
             self._tracker_trouble = what

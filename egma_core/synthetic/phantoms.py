@@ -45,6 +45,20 @@ def instance_uid(phantom: Phantom) -> str:
     return _uid(phantom, "instance")
 
 
+def film_name(phantom: Phantom) -> str:
+    """Name of the phantom's file."""
+    return f"{patient_id(phantom)}.dcm"
+
+
+def write_phantom(folder: Path, phantom: Phantom) -> str:
+    """Write one phantom's film into a folder that exists; returns the file's hexadecimal SHA-256.
+
+    Raises:
+        InterchangeError: The file cannot be written.
+    """
+    return write_film(folder / film_name(phantom), phantom.pixels(), _tags(phantom))
+
+
 def write_phantoms(
     folder: Path, sets: Mapping[str, Sequence[Phantom]], *, progress: Callable[[int, int], None] | None = None
 ) -> tuple[Phantom, ...]:
@@ -71,9 +85,8 @@ def write_phantoms(
     folder.mkdir(parents=True, exist_ok=True)
     rows: list[tuple[str, ...]] = [COLUMNS]
     for done, (split, phantom) in enumerate(films, start=1):
-        name = f"{patient_id(phantom)}.dcm"
-        write_film(folder / name, phantom.pixels(), _tags(phantom))
-        rows.append((name, patient_id(phantom), "|".join(phantom.labels), "", split))
+        write_phantom(folder, phantom)
+        rows.append((film_name(phantom), patient_id(phantom), "|".join(phantom.labels), "", split))
         if progress is not None:
             progress(done, len(films))
     with (folder / LABELS_FILE).open("w", encoding="utf-8", newline="") as table:

@@ -39,6 +39,9 @@ _PLACES: dict[Zone, str] = {
 }
 _OWN_PLACES: dict[FindingName, str] = {"pleural effusion": "at the {side} base", "pneumothorax": "at the {side} apex"}
 
+PLACE_WORDS = frozenset({"left", "right", "upper", "mid", "lower", "zone", "base", "apex", "apical", "both", "lungs"})
+"""Words that tell where a finding lies. Names of organs (hilum, heart, pleural) are part of a finding's own name."""
+
 _LOCATED: dict[ReaderName, tuple[str, ...]] = {
     "A": ("there is {noun} {place}", "{noun} is seen {place}", "I see {noun} {place}"),
     "B": ("{place} there is {noun}", "{place} I see {noun}", "{noun} is present {place}"),
@@ -90,6 +93,11 @@ def deny(name: FindingName, reader: ReaderName, rng: np.random.Generator) -> str
     """A sentence that says the finding is absent."""
     forms = _denials(name, reader)
     return _spoken(forms[int(rng.integers(len(forms)))], None, None)
+
+
+def names_place(sentence: str) -> bool:
+    """Whether a sentence has a word that tells where to look (`PLACE_WORDS`)."""
+    return not PLACE_WORDS.isdisjoint(sentence.lower().rstrip(".").split())
 
 
 @cache

@@ -6,6 +6,7 @@ tracker, the sentences to the recorder. The eyes lead the voice, wander off, and
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +25,8 @@ class ReaderModel:
 
     Attributes:
         lead_s: Mean time from the first look at a thing to the sentence about it. Speakers begin to look at what they name
-            a little less than a second before they name it (Griffin & Bock 2000, Psychological Science 11, 274-279).
+            a little less than a second before they name it (Griffin & Bock 2000, Psychological Science 11, 274-279). Among
+            radiologists who dictate it varies widely (Ganapathi et al. 2016, arXiv 1607.06878).
         lead_sd_s: Its standard deviation.
         leave_s: How long before the end of a sentence the eyes move on; the pause between two sentences follows from it.
         word_s: Time a word takes: 0.3 s, 200 words a minute, a brisk dictation.
@@ -37,7 +39,8 @@ class ReaderModel:
         dispersion_px: The least standard deviation, in image pixels.
         elsewhere: Share of looks that rest on neither the thing spoken of nor anything in particular.
         missed: Share of findings that are overlooked; day-to-day error rates of radiologists are put at 3 to 5 %
-            (Brady 2017, Insights into Imaging 8, 171-182).
+            (Brady 2017, Insights into Imaging 8, 171-182), and near 30 % where only abnormal films are counted
+            (Berlin 2014, Diagnosis 1, 79-84).
         unlocated: Share of sentences that name a finding without saying where it is.
         ungraded: Share of sentences that name a finding without saying how large or severe it is.
         denials: Least and most sentences that say something is absent.
@@ -58,6 +61,28 @@ class ReaderModel:
     unlocated: float = 0.3
     ungraded: float = 0.25
     denials: tuple[int, int] = (1, 3)
+
+
+SOURCES: Mapping[str, str] = {
+    "lead_s": "eyes before the voice, s; Griffin & Bock 2000; among dictating radiologists it varies widely (Ganapathi et al. 2016)",
+    "lead_sd_s": "its standard deviation, s; assumption",
+    "leave_s": "eyes move on before a sentence ends, s; follows from lead_s and a pause of 0.35 s",
+    "word_s": "time a word takes, s; 200 words a minute, assumption",
+    "survey_s": "looking around first, s; assumption",
+    "fixation_s": "mean fixation, s; Rayner 2009",
+    "fixation_sd_s": "its standard deviation, s; assumption",
+    "saccade_s": "time between fixations, s; Rayner 2009",
+    "dispersion": "spread of looks, share of the finding's size; assumption",
+    "dispersion_px": "least spread, px of a 512 px film; assumption",
+    "elsewhere": "share of looks elsewhere; assumption",
+    "missed": "share of findings missed; Brady 2017: 3 to 5 % of studies day to day; Berlin 2014: near 30 % of abnormal films",
+    "unlocated": "share of sentences without place words; assumption",
+    "ungraded": "share of sentences without severity; assumption",
+    "denials": "sentences that deny a finding, least and most; assumption",
+}
+"""Each parameter of `ReaderModel` in a few words, with its source: Griffin & Bock 2000, Psychological Science 11, 274-279; Ganapathi et
+al. 2016, arXiv 1607.06878; Rayner 2009, Quarterly Journal of Experimental Psychology 62, 1457-1506; Brady 2017, Insights into Imaging
+8, 171-182; Berlin 2014, Diagnosis 1, 79-84."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +135,8 @@ class Script:
 def read_film(phantom: Phantom, reader: ReaderName, *, seed: int = 0, model: ReaderModel = ReaderModel()) -> Script:
     """Read one phantom: name every finding that is noticed, in random order, then deny a few others.
 
+    Words and eyes are drawn apart: readers who differ only in how they look say the same sentences.
+
     Args:
         phantom: The film.
         reader: Whose phrases are used.
@@ -117,13 +144,12 @@ def read_film(phantom: Phantom, reader: ReaderName, *, seed: int = 0, model: Rea
         model: How the reader looks and speaks.
     """
     rng = np.random.default_rng((phantom.seed, seed, 3))
-    eyes = _Eyes(model, rng)
+    eyes = _Eyes(model, np.random.default_rng((phantom.seed, seed, 4)))
     eyes.rest_on(phantom.usual_places("edema"), until_s=model.survey_s)
     statements: list[Statement] = []
     silent_s = 0.0
     for name, finding in _topics(phantom, model, rng):
-        lead = max(0.3, rng.normal(model.lead_s, model.lead_sd_s))
-        onset = max(eyes.free_s + lead, silent_s + 0.15)
+        onset = max(eyes.free_s + eyes.lead_s(), silent_s + 0.15)
         text = _text(name, finding, reader, model, rng)
         silent_s = onset + model.word_s * len(text.split()) * rng.uniform(0.85, 1.15)
         statements.append(Statement(Sentence(text, onset, silent_s, "simulated"), name, finding))
@@ -159,6 +185,10 @@ class _Eyes:
         self._rng = rng
         variance = np.log1p((model.fixation_sd_s / model.fixation_s) ** 2)
         self._log_mean, self._log_sd = np.log(model.fixation_s) - variance / 2, np.sqrt(variance)
+
+    def lead_s(self) -> float:
+        """How long the next thing will be looked at before it is spoken of."""
+        return max(0.0, self._rng.normal(self._model.lead_s, self._model.lead_sd_s))
 
     def rest_on(self, places: tuple[Rect, ...], *, until_s: float) -> None:
         """Fixate around the given boxes, now and then elsewhere, at least once and until the given time."""

@@ -8,10 +8,10 @@ import numpy as np
 
 from egma_core.errors import TrackerError
 from egma_core.gaze.samples import GazeSamples
-from egma_core.trackers.tracker import TrackerDescription
+from egma_core.trackers.tracker import Tracker, TrackerDescription
 
 
-class FedTracker:
+class FedTracker(Tracker):
     """Gives out, unchanged, the positions it was given; both eyes look where the pointer is.
 
     Nothing is resampled: a pointer that rests is seen to rest only if its position is pushed again and again, so push at

@@ -1,12 +1,13 @@
 """A simulated binocular eye tracker: samples that look like a reader's, the same ones for the same seed.
 
 It serves the demo, the training of staff, and tests; its samples carry the origin `simulated` wherever they go. Beyond
-the path of the eyes it imitates the offset and noise of each eye, blinks, losses of one eye, pupil and distance.
+the path of the eyes it imitates the offset, drift and noise of each eye, blinks, losses of one eye, drop-outs of the
+connection, pupil and distance; and it can be calibrated.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,19 +15,27 @@ from numpy.typing import NDArray
 from egma_core.errors import TrackerError
 from egma_core.gaze.samples import SAMPLE_DTYPE, GazeSamples
 from egma_core.geometry import Screen
+from egma_core.trackers.calibration import Calibration, Point
+from egma_core.trackers.events import EventLog
+from egma_core.trackers.lapses import Lapses
 from egma_core.trackers.scanpath import GazeTarget, Scanpath
-from egma_core.trackers.tracker import TrackerDescription
+from egma_core.trackers.simulated_calibration import EyeErrors, SimulatedCalibration
+from egma_core.trackers.tracker import EyePosition, Position, Tracker, TrackerDescription, TrackerEvent
 
 _DEVICE_OFFSET_US = 1_000_000  # the device counts from another moment ...
 _DEVICE_RATE = 1.0 + 2e-5  # ... and a little faster, as devices do
 _BLINK_S = (0.1, 0.25)
 _LOSS_S = (0.03, 0.12)
+_DROPOUT_S = (0.2, 1.0)
 _SWAY_MM, _SWAY_S = 6.0, 17.0  # the head, to and fro
 _HIPPUS_MM, _HIPPUS_S = 0.12, 2.3  # the pupil's own unrest
 _FIELDS = ("x", "y", "pupil_mm", "distance_mm")
+_EYES_APART_MM = 62.0
+_BOX_MM = (400.0, 300.0, 300.0)  # what such a tracker sees: across, down, and in depth around the best distance
+_CAPABILITIES = frozenset({"calibration", "redo_point", "calibration_data", "position_guide", "pupil", "distance", "display_area"})
 
 
-class SimulatedTracker:
+class SimulatedTracker(Tracker):
     """Samples at an exact rate up to the clock's now, however often it is drained."""
 
     def __init__(
@@ -41,6 +50,8 @@ class SimulatedTracker:
         offset_deg: float = 0.25,
         blinks_per_min: float = 10.0,
         losses_per_min: float = 4.0,
+        drift_deg_per_min: float = 0.0,
+        dropouts_per_min: float = 0.0,
         pupil_mm: float = 3.4,
     ) -> None:
         """Make a tracker; two with the same arguments and starts give the same samples.
@@ -55,6 +66,8 @@ class SimulatedTracker:
             offset_deg: Standard deviation of each eye's constant offset along each axis, in degrees.
             blinks_per_min: Blinks a minute; both eyes are lost for 100 to 250 ms.
             losses_per_min: Losses of each single eye a minute, for 30 to 120 ms.
+            drift_deg_per_min: Standard deviation of the speed at which each eye's offset grows along each axis, in degrees a minute.
+            dropouts_per_min: Drop-outs of the connection a minute; no samples come for 0.2 to 1 s.
             pupil_mm: Mean diameter of the pupils in mm.
 
         Raises:
@@ -72,10 +85,24 @@ class SimulatedTracker:
         per_deg = screen.px_per_deg()
         self._deg = np.array([per_deg / screen.width_px, per_deg / screen.height_px] * 2)
         self._noise_deg = noise_deg
-        self._offset_deg = offset_deg * np.random.default_rng((seed, 0)).standard_normal(4)
+        offsets = offset_deg * np.random.default_rng((seed, 0)).standard_normal(4)
+        drifts = drift_deg_per_min * np.random.default_rng((seed, 0, 1)).standard_normal(4)
+        self._errors = EyeErrors(offsets, drifts)
         self._blinks_per_min = blinks_per_min
         self._losses_per_min = losses_per_min
+        self._dropouts_per_min = dropouts_per_min
         self._pupil_mm = pupil_mm
+        self._events = EventLog(now_ns)
+        device = SimulatedCalibration(
+            now_ns,
+            self._errors,
+            self._deg,
+            self._glance,
+            noise_deg=noise_deg,
+            blinks=Lapses(np.random.default_rng((seed, 0, 2)), blinks_per_min, *_BLINK_S),
+            rng=np.random.default_rng((seed, 0, 3)),
+        )
+        self._calibration = Calibration(device, device)
         self._n_starts = 0
         self._n_given = 0
         self._stopped_ns: int | None = -1  # nothing is due before the first start
@@ -84,7 +111,15 @@ class SimulatedTracker:
     @property
     def description(self) -> TrackerDescription:
         """A simulated tracker; its serial number is the seed."""
-        return TrackerDescription("simulated", "simulated", "Simulated eye tracker", str(self._seed), self._rate_hz)
+        return TrackerDescription(
+            "simulated",
+            "simulated",
+            "Simulated eye tracker",
+            str(self._seed),
+            self._rate_hz,
+            _CAPABILITIES,
+            display_mm=(self._screen.width_mm, self._screen.height_mm),
+        )
 
     def start(self) -> None:
         """Begin a stream whose first sample is due now."""
@@ -120,12 +155,44 @@ class SimulatedTracker:
         """Stop; there is no device to let go."""
         self.stop()
 
+    def events(self) -> Sequence[TrackerEvent]:
+        """Drop-outs of the connection, as far as the stream has been drained."""
+        return self._events.take()
+
+    def position(self) -> Position | None:
+        """Where the reader's head is now, swaying; None before the first start."""
+        if self._stopped_ns == -1:
+            return None
+        away_mm = self._sway_mm(np.array([(self._now_ns() - self._start_ns) / 1e9]))[0]
+        left, right = (
+            EyePosition(0.5 + side * _EYES_APART_MM / 2 / _BOX_MM[0], 0.5, 0.5 + away_mm / _BOX_MM[2], self._screen.distance_mm + away_mm)
+            for side in (-1, 1)
+        )
+        return Position(left, right)
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """Takes the simulated offsets out."""
+        return self._calibration
+
+    def _glance(self, point: Point, seconds: float) -> None:
+        """Look at `point` for a while, then at nothing in particular."""
+        if self._stopped_ns is None:
+            now_ns = self._now_ns()
+            self._path.look_at([GazeTarget(now_ns, now_ns + round(seconds * 1e9), *point)], now_ns)
+
+    @staticmethod
+    def _sway_mm(passed_s: NDArray[np.float64]) -> NDArray[np.float64]:
+        return _SWAY_MM * np.sin(passed_s * (2.0 * np.pi / _SWAY_S))
+
     def _begin(self, start_ns: int) -> None:
         self._n_starts += 1
-        seeds = np.random.SeedSequence((self._seed, self._n_starts)).spawn(4)
-        self._noise, blinks, left, right = (np.random.default_rng(seed) for seed in seeds)
-        self._blinks = _Lapses(blinks, self._blinks_per_min, *_BLINK_S)
-        self._losses = (_Lapses(left, self._losses_per_min, *_LOSS_S), _Lapses(right, self._losses_per_min, *_LOSS_S))
+        seeds = np.random.SeedSequence((self._seed, self._n_starts)).spawn(5)
+        self._noise, blinks, left, right, dropouts = (np.random.default_rng(seed) for seed in seeds)
+        self._blinks = Lapses(blinks, self._blinks_per_min, *_BLINK_S)
+        self._losses = (Lapses(left, self._losses_per_min, *_LOSS_S), Lapses(right, self._losses_per_min, *_LOSS_S))
+        self._dropouts = Lapses(dropouts, self._dropouts_per_min, *_DROPOUT_S)
+        self._connected = True
         self._path = Scanpath(self._screen, (self._seed, self._n_starts), start_ns)
         self._start_ns = start_ns
         self._n_given = 0
@@ -140,9 +207,9 @@ class SimulatedTracker:
         # Drawn row by row, so that the stream does not depend on how it is cut into blocks.
         noise = self._noise.standard_normal((len(passed_ns), 8))
         path = self._path.at(rows["host_ns"])
-        error = (self._offset_deg + self._noise_deg * noise[:, :4]) * self._deg
+        error = (self._errors.at(rows["host_ns"]) + self._noise_deg * noise[:, :4]) * self._deg
         pupil = self._pupil_mm + _HIPPUS_MM * np.sin(passed_s * (2.0 * np.pi / _HIPPUS_S))
-        distance = self._screen.distance_mm + _SWAY_MM * np.sin(passed_s * (2.0 * np.pi / _SWAY_S))
+        distance = self._screen.distance_mm + self._sway_mm(passed_s)
         blink = self._blinks.at(passed_s)
         for eye, side in enumerate(("left", "right")):
             rows[f"{side}_x"] = path[:, 0] + error[:, 2 * eye]
@@ -154,25 +221,18 @@ class SimulatedTracker:
             if lost.any():
                 for field in _FIELDS:
                     rows[f"{side}_{field}"][lost] = np.nan
-        return GazeSamples(rows, "simulated")
+        return GazeSamples(self._without_dropouts(rows, passed_s), "simulated")
 
-
-class _Lapses:
-    """Intervals in which something is not seen, a Poisson process in time, asked for in order of time."""
-
-    def __init__(self, rng: np.random.Generator, per_min: float, shortest_s: float, longest_s: float) -> None:
-        self._rng = rng
-        self._pause_s = 60.0 / per_min if per_min > 0 else np.inf
-        self._lengths_s = (shortest_s, longest_s)
-        self._onsets = self._offsets = np.zeros(0)
-        self._planned_s = 0.0 if per_min > 0 else np.inf
-
-    def at(self, time_s: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """(n,) whether each of (n,) times lies in a lapse."""
-        while self._planned_s <= time_s[-1]:
-            onset = self._planned_s + self._rng.exponential(self._pause_s)
-            self._planned_s = onset + self._rng.uniform(*self._lengths_s)
-            recent = slice(np.searchsorted(self._offsets, time_s[0]), None)
-            self._onsets = np.append(self._onsets[recent], onset)
-            self._offsets = np.append(self._offsets[recent], self._planned_s)
-        return np.searchsorted(self._onsets, time_s, side="right") > np.searchsorted(self._offsets, time_s, side="right")
+    def _without_dropouts(self, rows: NDArray[np.void], passed_s: NDArray[np.float64]) -> NDArray[np.void]:
+        """What comes through of `rows`, and an event at each end of a drop-out."""
+        if not self._dropouts_per_min:
+            return rows
+        gone = self._dropouts.at(passed_s)
+        connected = np.concatenate([[self._connected], ~gone])
+        for at in np.flatnonzero(connected[1:] != connected[:-1]).tolist():
+            if gone[at]:
+                self._events.tell("connection_lost", "The simulated tracker has dropped out.", int(rows["host_ns"][at]))
+            else:
+                self._events.tell("connection_restored", "The simulated tracker is back.", int(rows["host_ns"][at]))
+        self._connected = not gone[-1]
+        return rows[~gone]

@@ -9,13 +9,21 @@ from torch import nn
 
 from egma_core.training.config import OptimConfig
 
+UNDECAYED = ("position", "cls_token")
+"""Parts of the names of weights that say where a token is, not what: pulling them to zero would blur places."""
+
 
 def build_optimiser(model: nn.Module, config: OptimConfig) -> torch.optim.AdamW:
-    """AdamW over all trainable weights; only matrices and kernels decay: not norms, biases and the temperature (fewer than two axes)."""
-    weights = [p for p in model.parameters() if p.requires_grad]
+    """AdamW over all trainable weights; only matrices and kernels decay: not norms, biases and the temperature (fewer than two axes).
+
+    Embeddings of words decay as matrices do; those of positions don't.
+    """
+    weights = [(name, weight) for name, weight in model.named_parameters() if weight.requires_grad]
+    decays = [weight for name, weight in weights if weight.ndim >= 2 and not any(part in name for part in UNDECAYED)]
+    decaying = {id(weight) for weight in decays}
     groups = [
-        {"params": [p for p in weights if p.ndim >= 2], "weight_decay": config.weight_decay},
-        {"params": [p for p in weights if p.ndim < 2], "weight_decay": 0.0},
+        {"params": decays, "weight_decay": config.weight_decay},
+        {"params": [weight for _, weight in weights if id(weight) not in decaying], "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(groups, lr=config.learning_rate)
 

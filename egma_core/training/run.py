@@ -80,10 +80,32 @@ class RunFolder:
             )
         return folder
 
+    def holds(self, pointer: Pointer) -> bool:
+        """Whether `latest` or `best` names a checkpoint that is there."""
+        try:
+            return self.pointed(pointer) is not None
+        except CheckpointError:
+            return False
+
+    def newest_first(self) -> list[Path]:
+        """The checkpoints that are there, by their steps."""
+        return sorted(self.checkpoints.glob("step_*"), key=lambda path: int(path.name.removeprefix("step_")), reverse=True)
+
+    def tidy(self) -> None:
+        """Remove what a killed process left half-written."""
+        for leftover in (*self.checkpoints.glob(".*.unfinished"), *self.checkpoints.glob(".*.replaced")):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+    def put_aside(self, checkpoint: Path) -> None:
+        """Hide a damaged checkpoint, so that its step can be done again; an older damaged one of its step goes."""
+        aside = checkpoint.with_name(f".{checkpoint.name}.damaged")
+        shutil.rmtree(aside, ignore_errors=True)
+        checkpoint.replace(aside)
+
     def prune(self, keep: int) -> None:
         """Remove all but the newest `keep` checkpoints; what `latest` and `best` name always stays."""
         wanted = {self.pointed("latest"), self.pointed("best")}
-        for folder in sorted(self.checkpoints.glob("step_*"), key=lambda path: int(path.name.removeprefix("step_")))[:-keep]:
+        for folder in self.newest_first()[keep:]:
             if folder not in wanted:
                 shutil.rmtree(folder)
 
@@ -121,15 +143,14 @@ def open_run(path: Path, config: TrainingConfig, manifest: Manifest) -> RunFolde
 
 
 def _decisive(config: TrainingConfig) -> TrainingConfig:
-    """The configuration with everything at its default that does not decide the weights."""
+    """The configuration with everything at its default that does not decide the weights, apart from their last digits."""
     plain = TrainingConfig()
+    free = ("device", "devices", "nodes", "threads", "evaluate_every", "checkpoint_every", "keep", "tensorboard")
     return replace(
         config,
-        device=plain.device,
-        threads=plain.threads,
-        evaluate_every=plain.evaluate_every,
-        checkpoint_every=plain.checkpoint_every,
-        keep=plain.keep,
+        optim=replace(config.optim, micro_batch=plain.optim.micro_batch, compile=plain.optim.compile),
+        data=replace(config.data, **{name: getattr(plain.data, name) for name in ("workers", "memory_mb", "cache_folder")}),
+        **{name: getattr(plain, name) for name in free},
     )
 
 

@@ -1,58 +1,92 @@
-"""The machine under a run: its device, its threads, and a memory allocator that keeps what a step needs again."""
+"""The one seam between training and the processes that share it: a single one in plain torch, or several over Lightning Fabric.
+
+Of several processes each holds the whole model and embeds its part of every batch. They meet in the methods here, which
+all of them must call in the same order; what only one may do, such as writing, is done by the one that leads.
+"""
 
 from __future__ import annotations
 
-import ctypes
-import os
-import platform
-import sys
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 import torch
+from torch import Tensor
 
-from egma_core.errors import TrainingError
+from egma_core.errors import MissingExtraError
 from egma_core.training.config import TrainingConfig
+from egma_core.training.machine import choose_device
+from egma_core.training.place import Place, find_place, processes_to_start
 
-M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3
-"""Names of glibc's <malloc.h>."""
-
-LARGEST_MMAP_THRESHOLD = 32 * 2**20
-"""glibc refuses a higher one on 64-bit machines."""
-
-KEPT_BYTES = 2**30
+T = TypeVar("T")
 
 
-def choose_device(config: TrainingConfig) -> torch.device:
-    """The device to train on.
+class Runtime:
+    """One process, which has nobody to agree with.
+
+    Attributes:
+        place: Its place among all.
+        device: Its device.
+    """
+
+    def __init__(self, place: Place, device: torch.device) -> None:
+        """Take a place and a device."""
+        self.place = place
+        self.device = device
+
+    def __enter__(self) -> Runtime:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave the others; nothing may be asked of this any more."""
+
+    def any(self, flag: bool) -> bool:
+        """Whether it is true in any process."""
+        return flag
+
+    def lead(self, work: Callable[[], T]) -> T:
+        """What the leading process's `work` returns, in every process; its error, if it raises one, is everybody's."""
+        return work()
+
+    def each(self, value: T) -> list[T]:
+        """Every process's plain value, in the order of ranks."""
+        return [value]
+
+    def together(self, items: Iterable[T]) -> Iterator[T]:
+        """This process's items, one at a time in every process; an error that one meets on the way ends all, in its words."""
+        yield from items
+
+    def gather(self, tensor: Tensor) -> list[Tensor]:
+        """Every process's tensor, in the order of ranks, without gradient; the first axis may differ in length."""
+        return [tensor]
+
+    def average(self, tensors: list[Tensor]) -> None:
+        """Put the mean over processes into every tensor."""
+
+    def spread(self, tensors: Iterable[Tensor]) -> None:
+        """Put the leading process's values into every tensor."""
+
+
+def open_runtime(config: TrainingConfig) -> Runtime:
+    """Join the processes of this run, as the launcher's environment says; without a launcher there is one.
 
     Raises:
-        TrainingError: CUDA was asked for and is not there.
+        ConfigError: The launcher and the configuration disagree.
+        TrainingError: The device is not there, or the processes cannot find each other.
+        MissingExtraError: There are several processes, and Lightning Fabric is not installed.
     """
-    if config.device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if config.device == "cuda" and not torch.cuda.is_available():
-        raise TrainingError(
-            "No CUDA device can be used by this installation of torch.", "Set device to cpu, or install a CUDA build of torch."
-        )
-    return torch.device(config.device)
-
-
-def use_threads(config: TrainingConfig) -> int:
-    """Let torch use the configured number of CPU threads, or as many as this process may run on; return how many."""
-    available = len(os.sched_getaffinity(0)) if sys.platform == "linux" else (os.cpu_count() or 1)
-    threads = config.threads or available
-    torch.set_num_threads(threads)
-    return threads
-
-
-def keep_memory() -> bool:
-    """Ask glibc to keep freed memory instead of giving it back to the kernel at every step, which costs a step most of its time.
-
-    Returns:
-        Whether the allocator took it; False on other systems and C libraries, where nothing is changed.
-    """
-    if platform.system() != "Linux" or platform.libc_ver()[0] != "glibc":
-        return False
-    mallopt = ctypes.CDLL(None).mallopt
-    mallopt.argtypes, mallopt.restype = (ctypes.c_int, ctypes.c_int), ctypes.c_int
-    wanted = ((M_MMAP_THRESHOLD, LARGEST_MMAP_THRESHOLD), (M_TRIM_THRESHOLD, KEPT_BYTES), (M_TOP_PAD, LARGEST_MMAP_THRESHOLD))
-    return all(mallopt(parameter, value) == 1 for parameter, value in wanted)
+    place = find_place()
+    if processes_to_start(config, place) > 1:
+        raise AssertionError("several processes are started by egma_core.training.launcher, not from inside one")
+    device = choose_device(config, place)
+    if place.world == 1:
+        return Runtime(place, device)
+    try:
+        from egma_core.training.fabric import FabricRuntime
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "egma_core":
+            raise
+        raise MissingExtraError("Training in several processes", "cluster") from error
+    return FabricRuntime(place, device)

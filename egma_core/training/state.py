@@ -6,20 +6,23 @@ It lies in the checkpoint's folder beside the model, under the same seal: `optim
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
 
 from egma_core.errors import CheckpointError
 from egma_core.model.checkpoint import load_model, save_model
 from egma_core.model.egma import Egma
-from egma_core.training.config import OptimConfig
+from egma_core.training.config import TrainingConfig
 from egma_core.training.optim import build_optimiser
+from egma_core.training.precision import Precision
+from egma_core.training.randomness import RandomState, seed_all
+from egma_core.training.runtime import Runtime
 
 OPTIMISER, TRAINING = "optimiser.safetensors", "training.json"
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")
@@ -44,52 +47,79 @@ class Progress:
     validation: dict[str, float] = field(default_factory=dict[str, float])
 
 
-def save_state(folder: Path, model: Egma, optimiser: torch.optim.AdamW, progress: Progress, provenance: Mapping[str, Any]) -> None:
+@dataclass(frozen=True)
+class Learner:
+    """What a step moves.
+
+    Attributes:
+        model: The model.
+        optimiser: Its optimiser.
+        precision: What its encoders compute in.
+    """
+
+    model: Egma
+    optimiser: torch.optim.AdamW
+    precision: Precision
+
+
+def save_state(folder: Path, learner: Learner, progress: Progress, random: Sequence[RandomState], provenance: Mapping[str, Any]) -> None:
     """Write a checkpoint that training can go on from, whole or not at all.
+
+    Args:
+        folder: The checkpoint's folder.
+        learner: What was learned so far.
+        progress: How far the run got.
+        random: Every process's random state, in the order of ranks.
+        provenance: Where the model comes from; see `save_model`.
 
     Raises:
         CheckpointError: The disk refuses.
     """
-    moments = {
+    optimiser, scaler = learner.optimiser, learner.precision.state()
+    state = {
         f"{name}:{moment}": optimiser.state[weight][moment].cpu().contiguous()
-        for name, weight in model.named_parameters()
+        for name, weight in learner.model.named_parameters()
         for moment in MOMENTS
         if weight in optimiser.state
     }
+    for rank, generators in enumerate(random):
+        state[f"random:cpu:{rank}"] = generators.cpu
+        if generators.cuda is not None:
+            state[f"random:cuda:{rank}"] = generators.cuda
+    if scaler is not None:
+        state["scaler"] = scaler
 
     def write(unfinished: Path) -> None:
-        save_file({**moments, **_random_state(model.device)}, unfinished / OPTIMISER)
+        save_file(state, unfinished / OPTIMISER)
         (unfinished / TRAINING).write_text(json.dumps(asdict(progress), indent=1) + "\n", encoding="utf-8", newline="\n")
 
-    save_model(folder, model, {**provenance, "step": progress.step}, more=write)
+    save_model(folder, learner.model, {**provenance, "step": progress.step}, more=write)
 
 
-def load_state(folder: Path, config: OptimConfig, device: torch.device) -> tuple[Egma, torch.optim.AdamW, Progress]:
-    """Read a checkpoint to go on from, and set torch's random state to what it was.
+def load_state(folder: Path, config: TrainingConfig, precision: Precision, runtime: Runtime) -> tuple[Learner, Progress]:
+    """Read a checkpoint to go on from, and set torch's random state to what it was in this process.
+
+    A process that the checkpoint has no random state for, because there were fewer then, draws from a new one.
 
     Raises:
         CheckpointError: The checkpoint is damaged, or holds a model without a training state.
     """
+    device, rank = runtime.device, runtime.place.rank
     model = load_model(folder, device).train()
-    optimiser = build_optimiser(model, config)
+    optimiser = build_optimiser(model, config.optim)
     try:
         progress = Progress(**json.loads((folder / TRAINING).read_text(encoding="utf-8")))
         state = load_file(folder / OPTIMISER)
         for name, weight in model.named_parameters():
             if f"{name}:{MOMENTS[0]}" in state:
                 optimiser.state[weight] = {m: state[f"{name}:{m}"].to("cpu" if m == "step" else device) for m in MOMENTS}
-        torch.set_rng_state(state["random:cpu"])
-        if device.type == "cuda" and "random:cuda" in state:
-            torch.cuda.set_rng_state(state["random:cuda"], device)
-    except (OSError, ValueError, TypeError, KeyError) as error:
+        if rank == 0 or f"random:cpu:{rank}" in state:
+            RandomState(state[f"random:cpu:{rank}"], state.get(f"random:cuda:{rank}")).put_back(device)
+        else:
+            seed_all(config.seed, rank, progress.step)
+    except (OSError, ValueError, TypeError, KeyError, SafetensorError) as error:
         raise CheckpointError(
             f"The checkpoint {folder.name} holds no state that training could go on from.", "Start a new run in another folder."
         ) from error
-    return model, optimiser, progress
-
-
-def _random_state(device: torch.device) -> dict[str, Tensor]:
-    state = {"random:cpu": torch.get_rng_state()}
-    if device.type == "cuda":
-        state["random:cuda"] = torch.cuda.get_rng_state(device)
-    return state
+    precision.restore(state.get("scaler"))
+    return Learner(model, optimiser, precision), progress

@@ -5,10 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from egma_core.examples.loader import Batch, ExampleLoader
+from egma_core.examples.batch import Batch
+from egma_core.examples.loader import ExampleLoader
 from egma_core.model.config import LossConfig
 from egma_core.model.egma import Egma
 from egma_core.training.objective import TERMS, embed, loss_terms
+from egma_core.training.precision import Precision
 
 SELECTION = "retrieval_mrr"
 """The figure that chooses the best checkpoint; higher is better."""
@@ -18,7 +20,7 @@ LOOKED_AT = 0.5
 
 
 @torch.no_grad()
-def validate(model: Egma, loader: ExampleLoader, config: LossConfig) -> dict[str, float]:
+def validate(model: Egma, loader: ExampleLoader, config: LossConfig, precision: Precision) -> dict[str, float]:
     """Figures over one split; empty where it has no examples.
 
     Returns:
@@ -35,13 +37,14 @@ def validate(model: Egma, loader: ExampleLoader, config: LossConfig) -> dict[str
     pointing: list[Tensor] = []
     for read in loader.epoch(0):
         batch = read.to(model.device)
-        films, texts = embed(model, batch)
+        with precision.autocast():
+            films, texts = embed(model, batch)
         terms = loss_terms(model, batch, films, texts, config)
         totals = {name: total + float(terms[name]) * len(batch.ids) for name, total in totals.items()}
-        patches.append(films.patches)
-        sentences.append(texts)
+        patches.append(films.patches.float())
+        sentences.append(texts.float())
         counts += batch.counts.tolist()
-        pointing.append(_pointing(films.patches, texts, batch))
+        pointing.append(_pointing(patches[-1], sentences[-1], batch))
     model.train(training)
     if not counts:
         return {}

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from egma_core.alignment.windows import WindowPolicy
-from egma_core.errors import StoreError
-from egma_core.gaze.fixations import IVT
+from egma_core.errors import ConfigError, StoreError
+from egma_core.gaze.detectors import IDT, IVT, Adaptive
 from egma_core.gaze.measures import gaze_quality
 from egma_core.gaze.samples import GazeSamples
 from egma_core.gaze.viewport import Viewport
 from egma_core.geometry import Rect, Screen, Transform
 from egma_core.options import from_mapping, to_mapping
-from egma_core.processing import DEFAULT_RECIPE, Recipe, place_reading, process_all, process_reading
+from egma_core.processing import DEFAULT_RECIPE, Recipe, load_recipe, place_reading, process_all, process_reading
 from egma_core.store.store import Store, recipe_hash
 from egma_core.store.values import CaptureSessionRecord, FilmRecord, RawBatch, ReadingState, SpokenSentence
 from egma_core.trackers.tracker import TrackerDescription
@@ -178,8 +178,58 @@ def test_the_mouse_is_held_until_the_reading_ends(library: Store) -> None:
 
 
 def test_a_recipe_survives_a_file_and_every_setting_counts() -> None:
-    recipe = Recipe("left", IVT(minimum_ms=100.0), WindowPolicy("lead", lead_s=2.0), 1.5)
+    recipe = Recipe("left", ivt=IVT(minimum_ms=100.0), windows=WindowPolicy("lead", lead_s=2.0), sigma_deg=1.5)
     assert from_mapping(Recipe, to_mapping(recipe)) == recipe
-    others = [Recipe(), recipe, Recipe("right"), Recipe(detector=IVT(merge_deg=1.0)), Recipe(windows=WindowPolicy(limit_s=3.0))]
+    others = [
+        *(Recipe(), recipe, Recipe("right"), Recipe("strict_average"), Recipe(windows=WindowPolicy(limit_s=3.0))),
+        *(Recipe(ivt=IVT(merge_deg=1.0)), Recipe(ivt=IVT(noise_reduction="median")), Recipe(detector="idt"), Recipe(detector="adaptive")),
+    ]
     assert len({recipe_hash(r.record()) for r in others}) == len(others)
     assert recipe_hash(Recipe().record()) == recipe_hash(DEFAULT_RECIPE.record())
+
+
+def test_options_of_a_filter_that_was_not_chosen_make_no_other_recipe() -> None:
+    assert Recipe(idt=IDT(2.0), adaptive=Adaptive(edge_ratio=1.0)).record() == Recipe().record()
+    assert Recipe(detector="idt", idt=IDT(2.0)).record()["detector"] == {"name": "idt", **to_mapping(IDT(2.0))}
+
+
+@pytest.mark.parametrize("detector", ["ivt", "idt", "adaptive"])
+def test_every_filter_finds_the_four_looks(library: Store, detector: str) -> None:
+    made = process_reading(library, read(library, film(library)), Recipe(detector=detector))
+    assert np.allclose(np.column_stack([made.fixations.x_px, made.fixations.y_px]), LOOKS, atol=1.0)
+    assert made.recipe["detector"]["name"] == detector
+
+
+def test_a_worse_accuracy_than_the_recipe_s_width_widens_the_maps(library: Store) -> None:
+    reading = read(library, film(library))
+    sharp, blunt = (process_reading(library, reading, accuracy_deg=accuracy).maps[0] for accuracy in (0.4, 1.5))
+    assert np.allclose(blunt.sigma_px, 1.5 * sharp.sigma_px)
+    kept = library.derivation(reading)
+    assert kept is not None and kept.maps[0].policy == "since_previous limit_s=5 sigma_deg=1.5"
+    assert process_all(library, Recipe(detector="idt"), accuracy_deg=lambda _entry: 2.0).processed == (reading,)
+    again = library.derivation(reading)
+    assert again is not None and again.maps[0].policy.endswith("sigma_deg=2")
+
+
+def test_one_eye_s_gaze_is_used_where_the_recipe_says_so(library: Store) -> None:
+    samples = gaze()
+    samples.rows["right_x"] += 100.0 * ZOOM / SCREEN.width_px
+    samples.rows["left_valid"][300:] = False
+    reading = read(library, film(library), samples=samples)
+    found = {eye: process_reading(library, reading, Recipe(eye)).fixations for eye in ("left", "right", "average", "strict_average")}
+    assert np.allclose(found["left"].x_px, LOOKS[:3, 0], atol=1.0)
+    assert np.allclose(found["right"].x_px, LOOKS[:, 0] + 100.0, atol=1.0)
+    assert np.allclose(found["strict_average"].x_px, LOOKS[:3, 0] + 50.0, atol=1.0)
+    assert np.allclose(found["average"].x_px[[0, 1, -1]], LOOKS[[0, 1, 3], 0] + [50.0, 50.0, 100.0], atol=1.0)
+
+
+def test_a_recipe_file_names_only_what_it_changes(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text('eye = "left"\ndetector = "adaptive"\n[adaptive]\nminimum_ms = 60\n', encoding="utf-8")
+    assert load_recipe(path) == Recipe("left", "adaptive", adaptive=Adaptive(minimum_ms=60.0))
+    for text, words in (("eye = 'both'", "eye cannot be"), ("eye = ", "not valid TOML"), ("[ivt]\nspeed = 1", "no setting ivt.speed")):
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(ConfigError, match=words):
+            load_recipe(path)
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_recipe(tmp_path / "absent.toml")

@@ -54,6 +54,7 @@ def test_bad_input_is_two_sentences_and_status_2(demo_folder: Path, bare_egma: R
         ("train", "tiny", "--out", tmp_path / "run"),
         ("process", "--store", tmp_path / "absent.sqlite"),
         ("import", "dicom", tmp_path / "absent", "--store", tmp_path / "new.sqlite"),
+        ("import", "medclip", tmp_path / "no_film.dcm", "--out", tmp_path / "checkpoint"),
     ):
         done = bare_egma(*command)
         assert done.returncode == 2, (command, done.stderr)

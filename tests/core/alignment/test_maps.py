@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from egma_core.alignment.maps import SentenceGazeMap, density, sentence_gaze_maps
+from egma_core.alignment.maps import SentenceGazeMap, density, kernel_deg, sentence_gaze_maps
 from egma_core.alignment.windows import WindowPolicy
+from egma_core.errors import ConfigError
 from egma_core.gaze.fixations import Fixations
 from egma_core.gaze.viewport import Viewport
 from egma_core.geometry import Rect, Transform
@@ -51,7 +52,43 @@ def test_fixations_count_with_the_seconds_they_share_with_each_sentence() -> Non
     assert b.fixation.tolist() == [2, 3] and b.weight_s.tolist() == [0.5, 0.5]
     assert b.sigma_px.tolist() == [7.5, 7.5] and b.x_px.tolist() == [30.0, 40.0] and b.y_px.tolist() == [3.0, 4.0]
     assert a.gaze_valid and not c.gaze_valid
-    assert (b.window_s, b.policy) == ((3.0, 4.5), "span")
+    assert (b.window_s, b.policy) == ((3.0, 4.5), "span sigma_deg=0.5")
+
+
+@pytest.mark.parametrize(("accuracy_deg", "width_deg"), [(None, 1.0), (0.0, 1.0), (0.6, 1.0), (1.0, 1.0), (1.75, 1.75)])
+def test_a_look_is_as_wide_as_the_fovea_or_as_the_tracker_was_wrong(accuracy_deg: float | None, width_deg: float) -> None:
+    """At each fixation's own zoom: twice as far in, the same angle covers half as many pixels of the film."""
+    looked = fixations(onset_s=[0.0, 1.0], offset_s=[1.0, 2.0], x_px=[9.0, 9.0], y_px=[9.0, 9.0], px_per_deg=[40.0, 20.0], viewport=[0, 1])
+    log = [viewport("1.2"), viewport("1.2", 2.0)]
+    said = [Sentence("A", 0.5, 2.0, "typed")]
+    (made,) = sentence_gaze_maps(looked, said, log, {"1.2": SHAPE}, accuracy_deg=accuracy_deg)
+    assert made.sigma_px.tolist() == [40.0 * width_deg, 20.0 * width_deg]
+    assert made.policy == f"since_previous limit_s=5 sigma_deg={width_deg:g}"
+    assert made.weight_s.tolist() == [1.0, 1.0], "the look before the sentence counts whole"
+
+
+@pytest.mark.parametrize(("sigma_deg", "accuracy_deg"), [(0.0, None), (float("nan"), None), (1.0, -0.5), (1.0, float("nan"))])
+def test_a_width_that_is_no_width_is_refused(sigma_deg: float, accuracy_deg: float | None) -> None:
+    with pytest.raises(ConfigError, match="degrees above zero"):
+        kernel_deg(sigma_deg, accuracy_deg)
+
+
+@pytest.mark.parametrize(
+    ("policy", "label", "weight_s"),
+    [
+        (WindowPolicy(), "since_previous limit_s=5", [0.5, 1.0]),
+        (WindowPolicy(limit_s=0.5), "since_previous limit_s=0.5", [0.5]),
+        (WindowPolicy("span"), "span", []),
+        (WindowPolicy("lead", lead_s=1.25), "lead lead_s=1.25", [0.25, 1.0]),
+    ],
+)
+def test_each_policy_weighs_looks_by_what_lies_in_its_window_and_says_so(policy: WindowPolicy, label: str, weight_s: list[float]) -> None:
+    """The reader looks twice, from 1 to 2 and from 2 to 3, after one sentence and before the next one's onset at 3."""
+    looked = fixations(onset_s=[1.0, 2.0], offset_s=[2.0, 3.0], x_px=[9.0, 9.0], y_px=[9.0, 9.0], px_per_deg=[9.0, 9.0], viewport=[0, 0])
+    said = [Sentence("A", 0.5, 1.5, "typed"), Sentence("B", 3.0, 4.0, "typed")]
+    made = sentence_gaze_maps(looked, said, [viewport("1.2")], {"1.2": SHAPE}, windows=policy)[1]
+    assert made.weight_s.tolist() == weight_s and made.gaze_valid == bool(weight_s)
+    assert made.policy == f"{label} sigma_deg=1"
 
 
 def test_each_film_has_its_own_map_and_gaze_elsewhere_is_left_out() -> None:

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from egma_core.alignment.windows import WindowPolicy, sentence_windows
+from egma_core.errors import ConfigError
 from egma_core.speech.sentences import Sentence
 
 
@@ -26,6 +27,11 @@ FIRST, SECOND, LATE = said(2.0, 3.0), said(4.0, 6.0), said(20.0, 22.0)
 )
 def test_each_policy(policy: WindowPolicy, windows: list[tuple[float, float]]) -> None:
     assert sentence_windows([FIRST, SECOND, LATE], policy) == windows
+
+
+def test_a_policy_that_is_not_there_is_refused() -> None:
+    with pytest.raises(ConfigError, match="no window policy"):
+        sentence_windows([FIRST], WindowPolicy("since_breakfast"))
 
 
 def test_the_order_given_is_the_order_returned() -> None:

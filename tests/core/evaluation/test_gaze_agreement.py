@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,8 @@ import pytest
 from numpy.typing import NDArray
 
 from egma_core.alignment.patches import PatchGrid
-from egma_core.evaluation.gaze_agreement import evaluate_gaze_agreement, values_at
+from egma_core.evaluation.gaze_agreement import MAPS, MEASURES, evaluate_gaze_agreement
+from egma_core.evaluation.gaze_maps import values_at
 from egma_core.examples.manifest import Example, ExampleSentence, GazeComponents, Manifest
 from egma_core.inference.prediction import Prediction, SimilarityMap
 from egma_core.inference.prompts import PromptSet
@@ -28,6 +30,10 @@ class Scripted:
 
     def __init__(self, draw: Draw) -> None:
         self.draw = draw
+        self.remembered: list[Path] = []
+
+    def remember(self, films: Sequence[Path], sentences: Sequence[str] = ()) -> None:
+        self.remembered += films
 
     def predict(self, image: Path, prompts: PromptSet | Sequence[str]) -> Prediction:
         assert not isinstance(prompts, PromptSet)
@@ -118,6 +124,61 @@ def test_one_patient_alone_leaves_nothing_to_compare_with() -> None:
     result = evaluate_gaze_agreement(Scripted(lambda film, text: bump(0.5, 0.5)), Manifest(Path("films"), manifest().examples[:1]))
     assert result.n_sentences == 0
     assert json.loads(json.dumps(result.to_json(), allow_nan=False))["shuffled_auc"] is None
+
+
+def test_other_maps_are_judged_in_the_same_way() -> None:
+    """Where readers look anyway does well by the plain measures, and no better than chance by the shuffled one."""
+    middle = [example(i, ("Nodule", "Edema")[i % 2], ["The middle is clear."], scatter=0.12) for i in range(12)]
+    result = evaluate_gaze_agreement(Scripted(lambda film, text: bump(0.5, 0.5)), Manifest(Path("films"), tuple(middle)))
+    centre = result.measures["centre_bias"]
+    assert centre["auc_judd"].value > 0.85 and centre["nss"].value > 1 and centre["cc"].value > 0.4
+    assert 0.3 < centre["shuffled_auc"].value < 0.52
+    assert centre["ig"].value == pytest.approx(0)
+    assert abs(centre["shuffled_cc"].value) < 0.15 < centre["cc"].value
+    assert result.measures["other_reader"]["cc"].n == 0
+    assert set(result.measures) == set(MAPS) and set(result.per_image) == set(MEASURES)
+    json.dumps(result.to_json(), allow_nan=False)
+
+
+def test_another_reader_of_the_film_is_the_bar_to_reach() -> None:
+    twice = [
+        replace(
+            example(2 * i + reader, ("Nodule", "Edema")[i % 2], [TEXTS[i % 2]]),
+            patient=f"P{i}",
+            reader=f"reader-{reader}",
+            film=f"{i}.dcm",
+        )
+        for i in range(6)
+        for reader in (1, 2)
+    ]
+    predictor = Scripted(lambda film, text: bump(*PLACES[text]))
+    result = evaluate_gaze_agreement(predictor, Manifest(Path("films"), tuple(twice)))
+    other = result.measures["other_reader"]
+    assert other["cc"].n == 12
+    assert other["cc"].value > 0.8 and other["kl"].value < 0.6 and other["sim"].value > 0.6
+    assert other["nss"].value > result.measures["model"]["nss"].value > 1
+    assert other["ig"].value > 0
+    assert result.n_sentences == 12
+    assert result.per_image["nss"].n == 6
+
+
+def test_a_film_weighs_alike_however_much_was_said_of_it() -> None:
+    """Right for two sentences of one film, wrong for the only one of another: two thirds by sentence, a half by film."""
+    pairs = [example(0, "Nodule", TEXTS[:2]), example(1, "Edema", TEXTS[:1])]
+
+    def half(film: str, text: str) -> NDArray[np.float32]:
+        return (1 if film.startswith("Nodule") else -1) * bump(*PLACES[text])
+
+    result = evaluate_gaze_agreement(Scripted(half), Manifest(Path("films"), tuple(pairs)))
+    by_sentence, by_film = result.measures["model"]["cc"], result.per_image["cc"]
+    assert (by_sentence.n, by_film.n) == (3, 2)
+    assert by_sentence.value > 0.1 and abs(by_film.value) < 0.05
+
+
+def test_films_are_got_ready_together_and_once_a_block() -> None:
+    predictor = Scripted(lambda film, text: bump(*PLACES[text]))
+    evaluate_gaze_agreement(predictor, manifest())
+    assert {path.name for path in predictor.remembered} == {e.film for e in manifest().examples}
 
 
 def test_values_at_is_bilinear_between_cell_centres_of_the_film() -> None:

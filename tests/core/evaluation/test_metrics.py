@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from egma_core.evaluation import metrics
+from egma_core.evaluation.resampling import auroc_of_draws, average_precision_of_draws, ranked_ci95
 
 CONFUSION = metrics.confusion_matrix([0, 0, 0, 1, 1, 2], [0, 0, 1, 1, 1, 0], 3)
 
@@ -82,6 +83,15 @@ def test_the_interval_covers_a_proportion_as_theory_says() -> None:
     assert low == pytest.approx(0.25 - half, abs=0.01)
     assert high == pytest.approx(0.25 + half, abs=0.01)
     assert (low, high) == metrics.bootstrap_ci95(lambda i: float(hits[i].mean()), [str(i) for i in range(400)], seed=1)
+
+
+def test_all_draws_at_once_give_the_interval_of_one_after_another() -> None:
+    random = np.random.default_rng(3)
+    truth, patients = random.random((50, 3)) < 0.25, [str(p) for p in random.integers(0, 20, 50)]
+    scores = np.round(random.normal(size=(50, 3)) + truth, 1)
+    for one, many in ((metrics.auroc, auroc_of_draws), (metrics.average_precision, average_precision_of_draws)):
+        slow = metrics.bootstrap_ci95(lambda i, one=one: metrics.macro(one, truth[i], scores[i]), patients, seed=5, draws=200)
+        assert ranked_ci95(many, truth, [scores], patients, seed=5, draws=200) == pytest.approx(slow)
 
 
 def test_the_interval_is_wider_when_cases_share_patients() -> None:

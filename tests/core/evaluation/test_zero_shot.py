@@ -27,6 +27,9 @@ class Scripted:
         self.scores = scores
         self.films: list[str] = []
 
+    def remember(self, films: Sequence[Path], sentences: Sequence[str] = ()) -> None:
+        assert len(films) == len(set(films))
+
     def predict(self, image: Path, prompts: PromptSet | Sequence[str]) -> Prediction:
         assert isinstance(prompts, PromptSet)
         self.films.append(image.name)

@@ -41,6 +41,15 @@ def test_lost_eyes_and_missing_samples_are_loss_alike() -> None:
         assert quality.rate_hz == pytest.approx(100.0)
 
 
+def test_blinks_are_told_from_other_losses() -> None:
+    time = np.arange(1000) / 100
+    gone = ((time >= 2.0) & (time < 2.2)) | ((time >= 4.0) & (time < 4.1)) | ((time >= 6.0) & (time < 7.0))
+    gaze = resting(time, gone)
+    quality = gaze_quality(gaze, detect_fixations(gaze))
+    assert quality.n_blinks == 2
+    assert (quality.data_loss, quality.blink_loss) == (pytest.approx(0.13, abs=0.001), pytest.approx(0.03, abs=0.001))
+
+
 def test_a_loss_at_the_end_counts() -> None:
     time = np.arange(1000) / 100
     gaze = resting(time, time >= 7.0)

@@ -7,11 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 from egma_core.dicom.reader import read_image
 from egma_core.dicom.writer import FilmTags, write_film
 from egma_core.errors import CheckpointError, ConfigError, DamagedImageError, ImageError
+from egma_core.inference import predictor as predictor_module
+from egma_core.inference.bank import ClassScore
+from egma_core.inference.films import open_film
 from egma_core.inference.predictor import Predictor
 from egma_core.inference.prompts import PromptSet
 from egma_core.inference.similarity import on_image
@@ -139,6 +143,91 @@ def test_a_sentence_is_encoded_once(checkpoint: Path, films: list[Path], monkeyp
     predictor.predict(films[0], ["no mark", "a mark"])
     assert encoded == [3, 1]
     np.testing.assert_array_equal(before.scores, after.scores)
+
+
+def scores_of(checkpoint: Path, film: Path, class_score: ClassScore) -> tuple[np.ndarray, Predictor]:
+    predictor = Predictor(checkpoint, class_score=class_score)
+    return predictor.predict(film, PROMPTS).scores, predictor
+
+
+def test_three_ways_from_sentences_to_a_class(tmp_path: Path, films: list[Path]) -> None:
+    folder = make(tmp_path / "global", score="global")
+    mean, predictor = scores_of(folder, films[0], "mean")
+    best, _ = scores_of(folder, films[0], "max")
+    ensemble, _ = scores_of(folder, films[0], "ensemble")
+    sentences = predictor.predict(films[0], PROMPTS).sentence_scores
+    assert mean[1] == pytest.approx(sentences[1:].mean(), abs=1e-5)
+    assert best[1] == sentences[1:].max()
+    with torch.no_grad():
+        texts = predictor.model.encode_sentences(predictor.model.tokenizer.encode(SENTENCES[1:]))
+    together = texts.mean(dim=0) / texts.mean(dim=0).norm()
+    assert ensemble[1] == pytest.approx(5.0 * float(together @ predictor.encode(films[0]).pooled), abs=1e-4)
+    assert mean[0] == pytest.approx(ensemble[0], abs=1e-5) == best[0]
+    with pytest.raises(ConfigError, match="ensemble"):
+        Predictor(folder, class_score="median")  # pyright: ignore[reportArgumentType] - the wrong value is the point
+
+
+@pytest.mark.parametrize("class_score", ["mean", "ensemble", "max"])
+def test_a_class_is_centred_on_its_own_scores(checkpoint: Path, films: list[Path], class_score: ClassScore) -> None:
+    plain = np.mean([scores_of(checkpoint, film, class_score)[0] for film in films[:3]], axis=0)
+    before, predictor = scores_of(checkpoint, films[4], class_score)
+    predictor.centre_on(predictor.encode_many(films[:3]))
+    np.testing.assert_allclose(predictor.predict(films[4], PROMPTS).scores, before - plain, atol=1e-5)
+
+
+def test_remembered_films_are_read_once(checkpoint: Path, films: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(predictor_module, "open_film", lambda path, frame: (opened.append(path.name), open_film(path, frame))[1])
+    predictor = Predictor(checkpoint)
+    predictor.remember([*films[:3], films[0]])
+    predictor.remember(films[:4])
+    for film in films[:4]:
+        predictor.predict(film, PROMPTS)
+    assert opened == ["0.dcm", "1.dcm", "2.dcm", "3.dcm"]
+    opened.clear()
+    np.testing.assert_allclose(
+        predictor.predict(films[1], PROMPTS).scores, Predictor(checkpoint).predict(films[1], PROMPTS).scores, atol=1e-5
+    )
+    monkeypatch.setattr(predictor_module, "KEPT_BYTES", 1)
+    predictor.remember(films)
+    predictor.predict(films[4], PROMPTS)
+    predictor.predict(films[0], PROMPTS)
+    assert opened[-1] == "0.dcm" and opened.count("4.dcm") == 1
+
+
+def test_scores_of_many_films_are_those_of_each(checkpoint: Path, films: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    predictor = Predictor(checkpoint)
+    predictor.centre_on(predictor.encode_many(films[:2]))
+    monkeypatch.setattr(predictor_module, "FILMS_AT_ONCE", 2)
+    together = predictor.sentence_scores(films, SENTENCES)
+    np.testing.assert_allclose(together, [predictor.predict(film, SENTENCES).sentence_scores for film in films], atol=1e-5)
+
+
+def test_features_are_the_image_encoders_own(checkpoint: Path, films: list[Path]) -> None:
+    predictor = Predictor(checkpoint)
+    rows = list(predictor.features(films, batch_size=2))
+    assert [row.shape for row in rows] == [(16,)] * 5
+    with torch.no_grad():
+        projected = predictor.model.vision_projection(torch.from_numpy(np.stack(rows)))
+    np.testing.assert_allclose(
+        projected / projected.norm(dim=1, keepdim=True), [film.pooled.numpy() for film in predictor.encode_many(films)], atol=1e-5
+    )
+
+
+def test_pictures_of_public_sets_are_films_too(checkpoint: Path, tmp_path: Path) -> None:
+    pixels = np.random.default_rng(2).integers(0, 256, (60, 50)).astype(np.uint8)
+    write_film(tmp_path / "film.dcm", pixels, FilmTags("P1", "1.2.1", "1.2.1.1", "1.2.1.1.1"))
+    Image.fromarray(pixels).save(tmp_path / "film.png")
+    Image.fromarray(pixels).save(tmp_path / "named wrongly.dcm", "PNG")
+    predictor = Predictor(checkpoint)
+    scores = [predictor.predict(tmp_path / name, PROMPTS).scores for name in ("film.dcm", "film.png", "named wrongly.dcm")]
+    np.testing.assert_array_equal(scores[0], scores[1])
+    np.testing.assert_array_equal(scores[0], scores[2])
+    Image.fromarray(pixels.astype(np.uint16) * 257).save(tmp_path / "deep.png")
+    assert np.isfinite(predictor.predict(tmp_path / "deep.png", PROMPTS).scores).all()
+    (tmp_path / "torn.png").write_bytes((tmp_path / "film.png").read_bytes()[:100])
+    with pytest.raises(DamagedImageError):
+        predictor.encode(tmp_path / "torn.png")
 
 
 def test_polarity_does_not_change_the_answer(checkpoint: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from egma_core.errors import ConfigError
-from egma_core.inference.prompts import PromptSet, builtin, builtin_names, load_prompts, save_prompts
+from egma_core.inference.prompts import PromptSet, best_builtin, builtin, builtin_names, load_prompts, save_prompts
 
 
 def write(tmp_path: Path, text: str) -> Path:
@@ -64,6 +64,19 @@ def test_every_set_of_the_program_can_be_read() -> None:
     assert {"chexpert_5x200", "chexpert_8x200"} <= set(builtin_names())
     for name in builtin_names():
         assert builtin(name).prompts
+
+
+def test_the_set_that_names_most_labels() -> None:
+    assert best_builtin(["nodule", "Hilar enlargement"]) == builtin("phantom")
+    assert best_builtin(["Consolidation", "Edema", "Cardiomegaly", "Atelectasis", "Pleural Effusion"]) == builtin("chexpert_5x200")
+    assert best_builtin(["No Finding", "Pneumonia"]) == builtin("rsna")
+    assert best_builtin(["upper left"]) is None and best_builtin([]) is None
+
+
+def test_two_classes_take_their_sentences_from_eight() -> None:
+    eight = builtin("chexpert_8x200").prompts
+    for name, finding in (("rsna", "Pneumonia"), ("siim_acr", "Pneumothorax")):
+        assert builtin(name).prompts == {"No Finding": eight["No Finding"], finding: eight[finding]}
 
 
 @pytest.mark.parametrize("name", ["nothing", "../presets/tiny", ""])

@@ -78,6 +78,14 @@ def test_all_of_a_padded_film_was_seen() -> None:
     assert np.isfinite(on_image(make(np.ones((7, 7)), (301, 77)))).all()
 
 
+def test_a_lattice_samples_the_same_map() -> None:
+    cosine = np.random.default_rng(0).uniform(-1, 1, (7, 7))
+    similarity = make(cosine, (300, 200))
+    np.testing.assert_allclose(on_image(similarity, (300, 200)), on_image(similarity), atol=1e-6)
+    coarse = on_image(similarity, (60, 40))
+    np.testing.assert_allclose(coarse, on_image(similarity)[2::5, 2::5], atol=1e-5)
+
+
 def test_what_was_shifted_out_of_the_picture_is_nan() -> None:
     similarity = make(np.ones((7, 7)), (112, 112))
     shift = Transform.scaling("network", "network", 1.0, 1.0, 16.0, -32.0)

@@ -15,14 +15,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from egma_core.errors import ConfigError
+from egma_core.model.config import FINE_GRAINED_FORMS, MAPPING_FORMS
+from egma_core.model.gaze import multi_label_loss
 from egma_core.model.losses import (
-    FINE_GRAINED_VARIANTS,
-    MAPPING_VARIANTS,
     fine_grained_loss,
     gaze_loss,
     global_loss,
     mapping_loss,
-    multi_label_loss,
 )
 
 T0 = 1 / 0.07
@@ -252,7 +251,7 @@ class TestInvariances:
     def test_the_callers_tensors_are_left_alone(self) -> None:
         case = make([3, 2])
         before = [tensor.clone() for tensor in case]
-        for variant in MAPPING_VARIANTS:
+        for variant in MAPPING_FORMS:
             mapping_loss(*case, T0, variant=variant)
         gaze_loss(*case, T0)
         assert all(torch.equal(a, b) for a, b in zip(before, case, strict=True))
@@ -285,9 +284,9 @@ class TestFinite:
         theta = torch.tensor(math.log(scale), dtype=dtype, requires_grad=True)
         case = case._replace(patches=patches, sentences=sentences)
         values = all_losses(case, theta.exp())
-        for variant in MAPPING_VARIANTS:
+        for variant in MAPPING_FORMS:
             values[f"mapping {variant}"] = mapping_loss(*case, theta.exp(), variant=variant)
-        for variant in FINE_GRAINED_VARIANTS:
+        for variant in FINE_GRAINED_FORMS:
             values[f"fine-grained {variant}"] = fine_grained_loss(*case[:3], theta.exp(), variant=variant)
         for loss, value in values.items():
             assert value.shape == () and bool(torch.isfinite(value)), loss

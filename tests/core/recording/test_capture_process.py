@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import queue
 import subprocess
 import sys
@@ -27,9 +28,11 @@ VIEW = {"instance_uid": "1.2.3.1.1", "frame": 1, "image_to_screen": [2, 0, 0, 2,
 class Child:
     """A capture process and the events it has sent."""
 
-    def __init__(self) -> None:
+    def __init__(self, environment: dict[str, str] | None = None) -> None:
         command = [sys.executable, "-m", "egma_core.recording.process"]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.process = subprocess.Popen(
+            command, env={**os.environ, **(environment or {})}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
         self.seen: list[dict[str, Any]] = []
         self._events: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self._listener = threading.Thread(target=self._listen)
@@ -106,6 +109,9 @@ def test_a_reading_with_the_mouse_from_open_to_quit(child: Child, library: Path)
         "serial": "",
         "rate_hz": 60.0,
         "capabilities": [],
+        "firmware": "",
+        "rates_hz": [],
+        "display_mm": None,
     }
     child.send("viewport", host_ns=time.perf_counter_ns(), **{**VIEW, "instance_uid": "before"})
     child.send("begin", study_id=1)
@@ -269,3 +275,89 @@ def test_pointer_samples_are_checked(child: Child, library: Path) -> None:
     assert child.finish() == 0
     with Store.open(library) as store:
         assert store.gaze(begun["reading_id"]).rows["left_x"].tolist() == [0.1, 0.3]
+
+
+SLOW_DRIVER = """
+import time
+from egma_core.errors import TrackerError
+from egma_core.trackers.driver import Driver
+from egma_core.trackers.simulated import SimulatedTracker
+
+def open(request):
+    time.sleep(float(request.options["seconds"]))
+    if request.address != "here":
+        raise TrackerError("The slow tracker is not there.", "Plug it in.")
+    return SimulatedTracker(request.now_ns, request.screen, rate_hz=request.rate_hz, seed=request.seed)
+
+DRIVER = Driver("Slow", open)
+"""
+
+
+@pytest.fixture
+def with_slow_driver(tmp_path: Path) -> Iterator[Child]:
+    """A capture process beside which a package is installed that offers a driver."""
+    folder = tmp_path / "slow-1.0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: slow\nVersion: 1.0\n", encoding="utf-8")
+    (folder / "entry_points.txt").write_text("[egma.trackers]\nslow = slow_driver:DRIVER\n", encoding="utf-8")
+    (tmp_path / "slow_driver.py").write_text(SLOW_DRIVER, encoding="utf-8")
+    made = Child({"PYTHONPATH": str(tmp_path)})
+    yield made
+    made.close()
+
+
+def test_a_driver_of_somebody_else_that_takes_its_time_holds_nothing_up(with_slow_driver: Child, library: Path) -> None:
+    child = with_slow_driver
+    slow = {"name": "slow", "rate_hz": 250, "options": {"seconds": "2"}}
+    child.send("open", library=str(library), reader="Dr A", screen=SCREEN, tracker={**slow, "options": {"seconds": "0.1"}})
+    assert child.wait_for("error")["what"] == "The slow tracker is not there."
+    sent = time.perf_counter()
+    child.send("open", library=str(library), reader="Dr A", screen=SCREEN, tracker={**slow, "address": "here"})
+    child.send("begin", study_id=1)
+    assert child.wait_for("error")["what"] == "No library is open."
+    child.send("open", library=str(library), reader="Dr A", screen=SCREEN, tracker=SIMULATED)
+    assert child.wait_for("error")["what"] == "A library is open already."
+    assert time.perf_counter() - sent < 1.9, "answered while the tracker was being opened"
+    ready = child.wait_for("ready")
+    assert (ready["tracker"]["rate_hz"], ready["tracker"]["display_mm"]) == (250.0, [531.0, 299.0])
+    child.send("begin", study_id=1)
+    child.wait_for("begun")
+    child.send("end", state="complete")
+    child.wait_for("ended")
+    assert child.finish() == 0
+
+
+def test_quitting_while_a_tracker_is_being_opened_leaves_nothing_behind(with_slow_driver: Child, another: Child, library: Path) -> None:
+    slow = {"name": "slow", "options": {"seconds": "2.0"}, "address": "here", "rate_hz": 60}
+    with_slow_driver.send("open", library=str(library), reader="Dr A", screen=SCREEN, tracker=slow)
+    with_slow_driver.send("quit")
+    assert with_slow_driver.process.wait(30) == 0
+    another.open(library)
+    assert another.finish() == 0
+
+
+def test_a_stored_reading_is_replayed(child: Child, library: Path) -> None:
+    child.open(library)
+    child.send("begin", study_id=1)
+    first = child.wait_for("begun")["reading_id"]
+    child.wait_for("progress")
+    child.send("end", state="complete")
+    child.wait_for("ended")
+    assert child.finish() == 0
+    again = Child()
+    try:
+        again.open(library, {"name": "replay", "reading_id": first})
+        again.send("begin", study_id=1)
+        second = again.wait_for("begun")["reading_id"]
+        again.wait_for("progress", lambda event: event["n_samples"] > 20)
+        again.send("end", state="complete")
+        again.wait_for("ended")
+        assert again.finish() == 0
+    finally:
+        again.close()
+    with Store.open(library) as store:
+        one, two = store.gaze(first).rows, store.gaze(second).rows
+        assert store.reading(second).gaze_origin == "replay"
+        n = min(len(one), len(two))
+        assert n > 20
+        assert (one["device_us"][:n] == two["device_us"][:n]).all()

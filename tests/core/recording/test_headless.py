@@ -59,3 +59,26 @@ def test_one_recording_at_a_time_in_a_library(tmp_path: Path) -> None:
         assert record_headless(store, seconds=1.0, clock=SimulatedClock()).state == "complete"
     with pytest.raises(RecordingError, match="cannot be written"):
         RecordingLock(tmp_path / "nowhere")
+
+
+def test_a_stored_reading_is_replayed_through_the_live_path(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "library.sqlite", create=True) as store:
+        first = record_headless(store, rate_hz=250.0, seconds=1.0, clock=SimulatedClock(), seed=9)
+        again = record_headless(store, tracker="replay", replayed=first.id, seconds=2.0, clock=SimulatedClock(start_ns=10**12))
+        assert (again.gaze_origin, again.tracker, again.n_samples) == ("replay", "replay", first.n_samples)
+        one, two = store.gaze(first.id).rows, store.gaze(again.id).rows
+        for field in ("device_us", "left_x", "right_y", "left_valid", "left_pupil_mm"):
+            assert np.array_equal(one[field], two[field], equal_nan=True)
+        assert np.array_equal(np.diff(one["host_ns"]), np.diff(two["host_ns"]))
+        assert [note.kind for note in store.notifications(again.id)] == ["tracker_finished"]
+
+
+def test_a_mouse_needs_a_window_and_a_replay_a_reading(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "library.sqlite", create=True) as store:
+        with pytest.raises(RecordingError, match="only over a window"):
+            record_headless(store, tracker="mouse")
+        with pytest.raises(TrackerError, match="Nothing was chosen to replay"):
+            record_headless(store, tracker="replay")
+        with pytest.raises(TrackerError, match="No Open Gaze server answers"):
+            record_headless(store, tracker="gazepoint", address="127.0.0.1:1")
+        assert store.studies() == []

@@ -11,12 +11,15 @@ import pytest
 from egma_core.errors import RecordingError, StoreError, TrackerError
 from egma_core.gaze.samples import GazeSamples
 from egma_core.gaze.viewport import Viewport
-from egma_core.geometry import Rect, Transform
+from egma_core.geometry import Rect, Screen, Transform
+from egma_core.recording.clock import SimulatedClock
 from egma_core.recording.recent import RecentSamples
 from egma_core.store.store import Store
 from egma_core.store.values import Changes, RawBatch, SpokenSentence
-from egma_core.trackers.tracker import TrackerDescription
+from egma_core.trackers.simulated import SimulatedTracker
+from egma_core.trackers.tracker import Tracker, TrackerDescription
 
+SCREEN = Screen(1920, 1080, 531.0, 299.0, 650.0)
 SECOND = 10**9
 MS = 10**6
 Sit = Callable[..., object]
@@ -177,7 +180,7 @@ def test_a_full_disk_loses_nothing(sit: Sit, store: Store) -> None:
     assert store.check().readings[0].n_gaps == 0
 
 
-class FailingTracker:
+class FailingTracker(Tracker):
     """A tracker whose cable is pulled for a while."""
 
     description = TrackerDescription("failing", "tracker", "Failing", "", 100.0)
@@ -275,3 +278,21 @@ def test_recording_on_a_simulated_clock_is_much_faster_than_life(sit: Sit) -> No
     progress = sitting.recorder.run(sitting.clock.now_ns() + 30 * SECOND)
     assert progress.n_chunks == 300
     assert time.perf_counter() - began < 15.0
+
+
+def test_what_happens_to_the_tracker_is_noted_in_the_recording(sit: Sit, store: Store) -> None:
+    clock = SimulatedClock(start_ns=10**12)
+    tracker = SimulatedTracker(clock.now_ns, SCREEN, seed=6, dropouts_per_min=30.0)
+    sitting = sit(tracker=tracker)
+    sitting.clock.wait_until(clock.now_ns())
+    tracker._now_ns = tracker._events._now_ns = sitting.clock.now_ns
+    reading_id = sitting.begin()
+    sitting.recorder.run(sitting.clock.now_ns() + 20 * SECOND)
+    sitting.recorder.end()
+    notes = store.notifications(reading_id)
+    kinds = [note.kind for note in notes]
+    assert len(kinds) > 6
+    assert set(kinds) == {"tracker_connection_lost", "tracker_connection_restored"}
+    assert kinds[::2] == ["tracker_connection_lost"] * len(kinds[::2])
+    assert [note.host_ns for note in notes] == sorted(note.host_ns for note in notes)
+    assert notes[0].text == "The simulated tracker has dropped out."

@@ -15,7 +15,7 @@ from egma_core.speech.sentences import normalise_sentence, split_sentences
 from egma_core.synthetic.anatomy import SIDE
 from egma_core.synthetic.films import make_phantom
 from egma_core.synthetic.findings import FINDINGS
-from egma_core.synthetic.phrases import ReaderName, say, sayings
+from egma_core.synthetic.phrases import ReaderName, names_place, say, sayings
 from egma_core.synthetic.reader import Look, ReaderModel, read_film
 
 READERS: tuple[ReaderName, ...] = ("A", "B")
@@ -126,6 +126,22 @@ def test_some_sentences_leave_out_where_and_how_large() -> None:
     bare = [say(finding, "A", rng, located=False, graded=False) for _ in range(20)]
     assert all(finding.side in text and finding.zone in text for text in located)
     assert not words(bare) & {"left", "right", "upper", "mid", "lower", "small", "moderate", "large"}
+
+
+@pytest.mark.parametrize(
+    ("sentence", "told"),
+    [
+        ("There is a nodule in the left upper zone.", True),
+        ("Edema is seen in both lungs.", True),
+        ("An apical pneumothorax is present.", True),
+        ("There is a consolidation in the right base.", True),
+        ("The heart is mildly enlarged.", False),
+        ("I see a pleural effusion.", False),
+        ("A hilar mass is seen.", False),
+    ],
+)
+def test_some_words_tell_where_to_look(sentence: str, told: bool) -> None:
+    assert names_place(sentence) is told
 
 
 def test_the_readers_share_words_but_no_sentence() -> None:

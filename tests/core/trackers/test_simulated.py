@@ -149,3 +149,35 @@ def test_what_cannot_be_is_refused() -> None:
     tracker.start()
     with pytest.raises(ConfigError, match="ends before it begins"):
         tracker.look_at([GazeTarget(5, 4, 0.5, 0.5)])
+
+
+def test_drop_outs_leave_gaps_that_are_told() -> None:
+    clock = Clock()
+    tracker = SimulatedTracker(clock, SCREEN, rate_hz=250.0, seed=6, dropouts_per_min=20.0)
+    tracker.start()
+    blocks: list[GazeSamples] = []
+    for _ in range(60):
+        clock.now += SECOND
+        blocks.append(tracker.drain())
+    times = GazeSamples.join(blocks, "simulated").host_ns
+    gaps = np.flatnonzero(np.diff(times) > 50_000_000)
+    assert 10 < len(gaps) < 30
+    assert (np.diff(times)[gaps] < 1_100_000_000).all()
+    events = list(tracker.events())
+    lost = [event.host_ns for event in events if event.kind == "connection_lost"]
+    assert [event.kind for event in events] == ["connection_lost", "connection_restored"] * (len(events) // 2) + ["connection_lost"] * (
+        len(events) % 2
+    )
+    assert len(lost) == pytest.approx(len(gaps), abs=1)
+    assert set(np.diff(times)[np.diff(times) < 50_000_000].tolist()) == {4_000_000}, "elsewhere the stream is whole"
+    undisturbed = SimulatedTracker(Clock(), SCREEN, rate_hz=250.0, seed=6)
+    assert list(undisturbed.events()) == []
+
+
+def test_a_drift_grows_with_time() -> None:
+    still = stream([], [], 0, 120.0, **STEADY).rows
+    drifting = stream([], [], 0, 120.0, **{**STEADY, "drift_deg_per_min": 1.0}).rows
+    off = (drifting["left_x"] - still["left_x"]) * SCREEN.width_px / SCREEN.px_per_deg()
+    assert off[0] == 0.0
+    assert abs(off[-1]) > 0.2
+    assert off[len(off) // 2] == pytest.approx(off[-1] / 2, rel=0.01)

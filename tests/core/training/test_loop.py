@@ -19,7 +19,7 @@ from egma_core.examples.config import DataConfig
 from egma_core.examples.manifest import Manifest
 from egma_core.model.checkpoint import load_model, read_provenance
 from egma_core.model.config import LossConfig, ModelConfig, TextConfig, VisionConfig
-from egma_core.training import loop
+from egma_core.training import gradients
 from egma_core.training.config import OptimConfig, TrainingConfig
 from egma_core.training.loop import train
 from egma_core.training.run import RunFolder
@@ -189,7 +189,7 @@ def test_a_loss_that_is_no_number_stops_with_a_remedy_before_it_reaches_the_weig
     tmp_path: Path, toy_manifest: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = itertools.count()
-    terms_of = loop.loss_terms
+    terms_of = gradients.loss_terms
 
     def poisoned(*arguments: Any) -> dict[str, torch.Tensor]:
         terms = terms_of(*arguments)
@@ -197,7 +197,7 @@ def test_a_loss_that_is_no_number_stops_with_a_remedy_before_it_reaches_the_weig
             terms["loss"] = terms["loss"] * math.nan
         return terms
 
-    monkeypatch.setattr(loop, "loss_terms", poisoned)
+    monkeypatch.setattr(gradients, "loss_terms", poisoned)
     config = dataclasses.replace(TINY, checkpoint_every=1)
     with pytest.raises(TrainingError, match=r"After 3 steps the loss .* Lower the learning rate"):
         run(config, toy_manifest(8, 0), tmp_path / "run")
@@ -210,16 +210,11 @@ def test_too_little_to_train_on_is_refused(tmp_path: Path, toy_manifest: Callabl
         run(TINY, toy_manifest(1, 4), tmp_path / "run")
 
 
-def test_a_damaged_or_model_only_checkpoint_is_not_gone_on_from(tmp_path: Path, toy_manifest: Callable[..., Path]) -> None:
+def test_a_checkpoint_without_a_training_state_is_not_gone_on_from(tmp_path: Path, toy_manifest: Callable[..., Path]) -> None:
     manifest = toy_manifest(8, 0)
-    run(TINY, manifest, tmp_path / "run", stop_after=2)
+    run(dataclasses.replace(TINY, keep=1), manifest, tmp_path / "run", stop_after=2)
     folder = RunFolder(tmp_path / "run").pointed("latest")
     assert folder is not None
-    data = bytearray((folder / "optimiser.safetensors").read_bytes())
-    data[-1] ^= 1
-    (folder / "optimiser.safetensors").write_bytes(data)
-    with pytest.raises(CheckpointError, match=r"damaged: optimiser\.safetensors"):
-        run(TINY, manifest, tmp_path / "run")
     seal = folder / "MANIFEST.sha256"
     kept = [line for line in seal.read_text(encoding="utf-8").splitlines() if "optimiser" not in line]
     seal.write_text("\n".join(kept) + "\n", encoding="utf-8")

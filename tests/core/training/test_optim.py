@@ -24,6 +24,9 @@ def test_norms_biases_and_the_temperature_do_not_decay() -> None:
     names = {name: id(weight) in spared for name, weight in model.named_parameters()}
     assert all(is_free for name, is_free in names.items() if name.endswith("bias") or "norm" in name)
     assert not names["vision_projection.weight"]
+    assert not names["text.words.weight"]
+    assert names["vision.position"]
+    assert names["text.position"]
     assert len(decaying["params"]) + len(free["params"]) == len(names)
 
 

@@ -1,0 +1,59 @@
+"""Opening a film's file, whatever it is: DICOM, or the PNG or JPEG that a public set gives out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from egma_core.dicom.image import DicomImage
+from egma_core.dicom.reader import read_image
+from egma_core.errors import ImageError
+
+_MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
+
+
+def open_film(path: Path, frame: int | None = None) -> DicomImage:
+    """Read a film; a PNG or JPEG file, told by its first bytes, is shown with its whole range of values (8 bits) or an automatic window.
+
+    Args:
+        path: A DICOM, PNG or JPEG file, whatever its name.
+        frame: Which frame of a DICOM file to decode, counted from 0; None for all.
+
+    Raises:
+        ImageError: There is no such file, or it cannot be read as a film.
+    """
+    try:
+        with path.open("rb") as file:
+            is_picture = file.read(8).startswith(_MAGIC)
+    except OSError as error:
+        raise ImageError(f"{path.name} cannot be read: {error.strerror}.", "Check the path.") from error
+    return _picture(path) if is_picture else read_image(path, frame=frame)
+
+
+def _picture(path: Path) -> DicomImage:
+    # Imported here because the pictures' room brings the library's database along, which DICOM films do not need.
+    from egma_core.interchange.images import picture_pixels
+
+    pixels = picture_pixels(path.name, path.read_bytes())
+    return DicomImage(
+        pixels=pixels.astype(np.uint16)[None],
+        offset=0,
+        bits_stored=8 * pixels.dtype.itemsize,
+        modality_lut=None,
+        slope=1.0,
+        intercept=0.0,
+        windows=(),
+        voi_luts=(),
+        inverted=False,
+        padding=None,
+        pixel_spacing_mm=None,
+        spacing_source="",
+        modality="OT",
+        view_position="",
+        patient_orientation=("", ""),
+        study_uid="",
+        series_uid="",
+        instance_uid="",
+        sop_class_uid="",
+    )
