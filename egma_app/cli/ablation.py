@@ -24,7 +24,7 @@ STEP_OF_WORDS = 0.05
 @click.option("--out", type=FOLDER, required=True, help="The study's folder; a study that it holds goes on.")
 @click.option("--quick", is_flag=True, help="A taste: four conditions, one small budget, two seeds, half the films.")
 @click.option("--seeds", type=click.IntRange(min=1), help="Seeds of each condition.  [default: 5, or 2 with --quick]")
-@click.option("--budgets", metavar="STEPS,...", help="Optimiser steps, ascending.  [default: 150,750, or 100 with --quick]")
+@click.option("--budgets", metavar="STEPS,...", help="Optimiser steps, ascending.  [default: 150,600, or 100 with --quick]")
 @click.option("--conditions", metavar="NAME,...", help="Only these conditions.  [default: all, or four with --quick]")
 @click.option("--jobs", type=click.IntRange(min=1), help="Trainings side by side, one thread each.  [default: one a processor]")
 @click.option("--table", is_flag=True, help="Train nothing; only write the table and plots of what is finished.")
@@ -65,7 +65,7 @@ def _numbers(text: str) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in text.split(","))
     except ValueError as error:
-        raise ConfigError(f"--budgets {text} is no list of whole numbers.", "For example: --budgets 150,450") from error
+        raise ConfigError(f"--budgets {text} is no list of whole numbers.", "For example: --budgets 150,600") from error
 
 
 def _processors() -> int:

@@ -157,7 +157,7 @@ class StudyPlan:
     """
 
     conditions: tuple[str, ...] = tuple(condition.name for condition in CONDITIONS)
-    budgets: tuple[int, ...] = (150, 750)
+    budgets: tuple[int, ...] = (150, 600)
     seeds: int = 5
     train: int = 640
     validation: int = 24
@@ -186,7 +186,7 @@ class StudyPlan:
                 raise ConfigError(f"The condition {name} is compared with {known[name].baseline}, which is left out.", "Add it.")
         if not self.budgets or min(self.budgets) < 1 or list(self.budgets) != sorted(set(self.budgets)):
             raise ConfigError(
-                f"The budgets {list(self.budgets)} are no steps.", "Give different numbers in ascending order, as in 150,450."
+                f"The budgets {list(self.budgets)} are no steps.", "Give different numbers in ascending order, as in 150,600."
             )
         if self.seeds < 1 or min(self.train, self.test) < 2:
             raise ConfigError("A study needs at least one seed, and two films to train and to test on.", "Give larger numbers.")
