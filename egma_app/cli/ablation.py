@@ -96,6 +96,7 @@ def _in_words(advance: Callable[[str, int, int], None]) -> Callable[[str, int, i
         if part > said.setdefault(stage, part) and done > before:
             said[stage] = part
             left_min = (time.perf_counter() - start_s) / (done - before) * (total - done) / 60
-            click.echo(f"{stage}: {done / total:.0%}, about {left_min:.0f} min left", err=True)
+            left = f"about {left_min:.0f} min" if left_min >= 1 else "less than a minute"
+            click.echo(f"{stage}: {done / total:.0%}, {left} left", err=True)
 
     return tell

@@ -24,7 +24,7 @@ from egma_core.errors import ConfigError, EgmaError
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Change a setting, such as optim.steps=10; may be repeated.")
 @choice_of_examples
 def train(config: str, library: str | None, manifest: Path | None, out: Path, settings: tuple[str, ...], **chosen: Any) -> None:
-    """Train by CONFIG: a TOML file, or the name of one of the program's own (demo, tiny, paper).
+    """Train by CONFIG: a TOML file, or the name of one of the program's own (demo, tiny, paper, release).
 
     The same on one CPU or GPU, on several (--set devices=4), and under torchrun or srun on many machines. Ctrl+C, SIGTERM
     and SIGUSR1 save a checkpoint and stop; the same command then goes on from it, and after a crash from the last one.
