@@ -6,6 +6,7 @@ The command line, the TOML files, the settings page and the training form all re
 from __future__ import annotations
 
 import dataclasses
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -140,4 +141,6 @@ def _typed(kind: Any, value: Any, name: str) -> Any:
         return float(value)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise ConfigError(f"{name} must be {kind.__name__}, not {value!r}.")
+    if kind is float and not math.isfinite(value):
+        raise ConfigError(f"{name} must be a finite number, not {value!r}.")
     return value

@@ -58,7 +58,7 @@ def bench_loader(films: int = 96, repeats: int = 5, size_px: int = 0) -> dict[st
     config = replace(config, model=replace(config.model, vision=vision))
     with tempfile.TemporaryDirectory(prefix="egma-bench-") as folder:
         manifest = _phantoms(Path(folder), films)
-        tokenizer = build_tokenizer(config.model.text, (s.text for e in manifest.examples for s in e.sentences))
+        tokenizer = build_tokenizer(config.model.text, ((e.patient, s.text) for e in manifest.examples for s in e.sentences))
         model = Egma(config.model, tokenizer)
         shape = PictureShape(vision.size_px, *model.grid)
         cache = FilmCache(manifest.films, shape.size_px, config.data)

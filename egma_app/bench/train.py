@@ -1,5 +1,7 @@
 """What a training step of the tiny preset costs, on batches of noise: threads, passes, memory and its allocator, in one run.
 
+And what a text model of the transformers library saves when it reads sentences in groups of like length.
+
 Each kind is measured in processes of its own, in turn with the others, since threads, the allocator's settings and the
 peak of memory belong to a process.
 """
@@ -11,6 +13,7 @@ import statistics
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from typing import Any
 
 KINDS: dict[str, dict[str, Any]] = {
@@ -25,7 +28,7 @@ WARM_UP = 3
 
 
 def bench_train(films: int = 32, steps: int = 15, rounds: int = 3) -> dict[str, Any]:
-    """Examples a second, the ratio of each kind's median step to `all_threads`, and peaks of memory.
+    """Examples a second, the ratio of each kind's median step to `all_threads`, peaks of memory, and the text model's two ways.
 
     Args:
         films: Films of a batch, with 4 sentences each.
@@ -36,13 +39,12 @@ def bench_train(films: int = 32, steps: int = 15, rounds: int = 3) -> dict[str, 
     peaks: dict[str, list[float]] = {name: [] for name in KINDS}
     for _ in range(rounds):
         for name, kind in KINDS.items():
-            told = json.dumps({"films": films, "steps": steps, **kind})
-            done = subprocess.run([sys.executable, "-m", __name__, told], stdout=subprocess.PIPE, check=True, encoding="utf-8")
-            answer = json.loads(done.stdout)
+            answer = _apart({"films": films, "steps": steps, **kind})
             taken[name] += answer["steps_ms"]
             peaks[name].append(answer["peak_mb"])
     medians = {name: statistics.median(times) for name, times in taken.items()}
     whole = medians["all_threads"]
+    text = _apart({"sentences": 4 * films, "passes": steps})
     return {
         "films": films,
         "step_ms": {name: round(median, 1) for name, median in medians.items()},
@@ -50,9 +52,40 @@ def bench_train(films: int = 32, steps: int = 15, rounds: int = 3) -> dict[str, 
         "ratio_one_thread_to_all": round(medians["one_thread"] / whole, 3),
         "ratio_micro_batch_to_whole": round(medians["micro_batch"] / whole, 3),
         "ratio_allocator_untuned_to_tuned": round(medians["allocator_untuned"] / whole, 3),
+        "text_ms": {name: round(milliseconds, 1) for name, milliseconds in text.items()},
+        "ratio_text_by_length_to_together": round(text["by_length"] / text["together"], 3),
         "peak_mb": {name: round(statistics.median(values), 1) for name, values in peaks.items()},
         "ratio_peak_micro_batch_to_whole": round(statistics.median(peaks["micro_batch"]) / statistics.median(peaks["all_threads"]), 3),
     }
+
+
+def _apart(told: dict[str, Any]) -> dict[str, Any]:
+    done = subprocess.run([sys.executable, "-m", __name__, json.dumps(told)], stdout=subprocess.PIPE, check=True, encoding="utf-8")
+    return json.loads(done.stdout)
+
+
+def measure_text(sentences: int, passes: int) -> dict[str, float]:
+    """Median milliseconds of a pass through a small BERT and back, for sentences of 4 to 40 tokens, 12 on average, and one of 40."""
+    import torch
+
+    from egma_core.model.config import TextConfig
+    from egma_core.model.pretrained import PretrainedText
+    from egma_core.model.tokens import TokenBatch
+
+    torch.manual_seed(0)
+    lengths = (torch.randn(sentences) * 5 + 12).round().long().clamp(4, 40)
+    lengths[0] = 40
+    mask = torch.arange(40) < lengths[:, None]
+    tokens = TokenBatch(torch.randint(1, 500, mask.shape) * mask, mask)
+    taken: dict[str, list[float]] = {"together": [], "by_length": []}
+    config = TextConfig(kind="transformers", width=256, layers=4)
+    models = {name: PretrainedText(replace(config, by_length=name == "by_length"), 500).train() for name in taken}
+    for _ in range(1 + passes):
+        for name, model in models.items():
+            start = time.perf_counter_ns()
+            model(tokens).sum().backward()
+            taken[name].append((time.perf_counter_ns() - start) / 1e6)
+    return {name: statistics.median(times[1:]) for name, times in taken.items()}
 
 
 def measure(films: int, steps: int, threads: int = 0, micro: int = 1, tuned: bool = True) -> dict[str, Any]:
@@ -120,4 +153,5 @@ def peak_mb() -> float:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(measure(**json.loads(sys.argv[1]))))
+    asked = json.loads(sys.argv[1])
+    sys.stdout.write(json.dumps(measure_text(**asked) if "sentences" in asked else measure(**asked)))

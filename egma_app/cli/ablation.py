@@ -10,11 +10,16 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from egma_app.cli.command import FOLDER, stages
 from egma_core.errors import ConfigError, MissingExtraError
+
+if TYPE_CHECKING:
+    from egma_core.ablation.folder import StudyFolder
+    from egma_core.ablation.plan import StudyPlan
 
 STEP_OF_WORDS = 0.05
 """Where standard error is no terminal, how often the progress is said in a line."""
@@ -27,7 +32,7 @@ STEP_OF_WORDS = 0.05
 @click.option("--budgets", metavar="STEPS,...", help="Optimiser steps, ascending.  [default: 150,600, or 100 with --quick]")
 @click.option("--conditions", metavar="NAME,...", help="Only these conditions.  [default: all, or four with --quick]")
 @click.option("--jobs", type=click.IntRange(min=1), help="Trainings side by side, one thread each.  [default: one a processor]")
-@click.option("--table", is_flag=True, help="Train nothing; only write the table and plots of what is finished.")
+@click.option("--table", is_flag=True, help="Train nothing; only write the table and plots of what is finished in the folder.")
 def ablate(out: Path, quick: bool, seeds: int | None, budgets: str | None, conditions: str | None, jobs: int | None, table: bool) -> None:
     """Ask what gaze is worth, at equal budgets, on phantom films that simulated readers read.
 
@@ -36,29 +41,42 @@ def ablate(out: Path, quick: bool, seeds: int | None, budgets: str | None, condi
     because of the film, or because its words say where to look? Writes ablation.json, ablation.md and plots. Ctrl+C stops; the
     same command goes on. The whole study takes about an hour on two cores.
     """
-    if importlib.util.find_spec("torch") is None or importlib.util.find_spec("safetensors") is None:
-        raise MissingExtraError("The ablation's training", "train")
+    # What a study needs takes long to import; the other commands do without it.
     from egma_core.ablation.folder import StudyFolder
+    from egma_core.ablation.study import report_study
+
+    if table:
+        if quick or jobs is not None or seeds is not None or budgets is not None or conditions is not None:
+            raise ConfigError("With --table the plan is the one in the folder.", "Give --table and --out alone.")
+        folder = StudyFolder(out)
+    else:
+        folder = _run(out, _planned(quick, seeds, budgets, conditions), jobs or _processors())
+    written, missing = report_study(folder, command_of(out, folder.plan()))
+    click.echo(written)
+    click.echo(f"In {out}: ablation.json, ablation.md{'' if missing else ', grounding and dose as SVG and PNG'}.")
+    if missing is not None:
+        click.echo(str(missing), err=True)
+
+
+def _planned(quick: bool, seeds: int | None, budgets: str | None, conditions: str | None) -> StudyPlan:
     from egma_core.ablation.plan import StudyPlan
-    from egma_core.ablation.study import report_study, run_study, stage_weights
 
     plan = StudyPlan.quick() if quick else StudyPlan()
-    plan = replace(
+    return replace(
         plan,
         seeds=plan.seeds if seeds is None else seeds,
         budgets=plan.budgets if budgets is None else _numbers(budgets),
         conditions=plan.conditions if conditions is None else tuple(name.strip() for name in conditions.split(",")),
     )
-    if table:
-        folder = StudyFolder.open(out, plan)
-    else:
-        with stages(stage_weights(plan)) as advance:
-            folder = run_study(out, plan, jobs=jobs or _processors(), progress=_in_words(advance))
-    written, missing = report_study(folder, plan, _command(out, quick, seeds, budgets, conditions))
-    click.echo(written)
-    click.echo(f"In {out}: ablation.json, ablation.md{'' if missing else ', grounding and dose as SVG and PNG'}.")
-    if missing is not None:
-        click.echo(str(missing), err=True)
+
+
+def _run(out: Path, plan: StudyPlan, jobs: int) -> StudyFolder:
+    if importlib.util.find_spec("torch") is None or importlib.util.find_spec("safetensors") is None:
+        raise MissingExtraError("The ablation's training", "train")
+    from egma_core.ablation.study import run_study, stage_weights
+
+    with stages(stage_weights(plan)) as advance:
+        return run_study(out, plan, jobs=jobs, progress=_in_words(advance))
 
 
 def _numbers(text: str) -> tuple[int, ...]:
@@ -72,13 +90,19 @@ def _processors() -> int:
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else (os.cpu_count() or 1)
 
 
-def _command(out: Path, quick: bool, seeds: int | None, budgets: str | None, conditions: str | None) -> str:
-    """The command that makes this study again."""
+def command_of(out: Path, plan: StudyPlan) -> str:
+    """The command that makes this study again, as far as options can."""
+    from egma_core.ablation.plan import StudyPlan
+
+    sizes = ("train", "validation", "test")
+    quick = StudyPlan.quick()
+    is_quick = all(getattr(plan, name) == getattr(quick, name) for name in sizes)
+    usual = quick if is_quick else StudyPlan()
     words = ["egma", "ablate", "--out", out.name or str(out)]
-    words += ["--quick"] if quick else []
-    words += ["--seeds", str(seeds)] if seeds is not None else []
-    words += ["--budgets", budgets] if budgets is not None else []
-    words += ["--conditions", conditions] if conditions is not None else []
+    words += ["--quick"] if is_quick else []
+    words += ["--seeds", str(plan.seeds)] if plan.seeds != usual.seeds else []
+    words += ["--budgets", ",".join(map(str, plan.budgets))] if plan.budgets != usual.budgets else []
+    words += ["--conditions", ",".join(plan.conditions)] if plan.conditions != usual.conditions else []
     return shlex.join(words)
 
 

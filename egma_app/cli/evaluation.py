@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from egma_app.cli.command import FILE, FOLDER, PATH, bar, json_option, print_json, stages
-from egma_core.errors import ConfigError, MissingExtraError
+from egma_core.errors import ConfigError
 
 if TYPE_CHECKING:
     from egma_core.evaluation.grounding import Normalisation
@@ -17,8 +19,11 @@ if TYPE_CHECKING:
     from egma_core.inference.predictor import Predictor
     from egma_core.inference.prompts import PromptSet
 
-SECONDS = {"zero-shot": 2.0, "gaze": 6.0, "retrieval": 3.0, "linear probe": 5.0, "grounding": 4.0}
+SECONDS = {"overlap": 1.0, "zero-shot": 2.0, "gaze": 6.0, "retrieval": 3.0, "linear probe": 5.0, "grounding": 4.0}
 """The parts, with about the time each takes: the progress bar's weights."""
+
+OF_SPLIT = ("manifest", "split", "prompts", "gaze", "retrieval", "boxes", "overlap_of", "tolerance")
+"""Options that a protocol leaves no room for."""
 
 
 @click.command()
@@ -64,15 +69,26 @@ SECONDS = {"zero-shot": 2.0, "gaze": 6.0, "retrieval": 3.0, "linear probe": 5.0,
     "or the best sentence's score (as the paper's release has it).",
 )
 @click.option("--device", default="cpu", show_default=True, help="A torch device, such as cuda.")
+@click.option(
+    "--allow-overlap",
+    is_flag=True,
+    help="Report even on films or patients that the model was trained or validated on; the report then says so.",
+)
 @json_option
-def evaluate(run: Path, protocol: str | None, as_json: bool, **chosen: Any) -> None:
+@click.pass_context
+def evaluate(context: click.Context, run: Path, protocol: str | None, as_json: bool, **chosen: Any) -> None:
     """Figures of a run or checkpoint, with intervals, baselines and controls.
 
     By default: zero-shot classification and agreement with the readers' gaze, on the test split, which model selection
-    never sees.
+    never sees. Other films (--manifest, --boxes with --data, --protocol) are first compared with what the model, and those it was
+    started from, were trained and validated on.
     """
     from egma_app.cli.figures import lines_of
 
+    if protocol is not None:
+        _refuse_misplaced(context, OF_SPLIT, "in a protocol, which says itself what is done")
+    elif chosen["boxes"] is None:
+        _refuse_misplaced(context, ("overlap_of", "tolerance"), "without --boxes")
     report = _of_split(run, **chosen) if protocol is None else _of_protocol(run, protocol, **chosen)
     if as_json:
         print_json(report.to_json())
@@ -97,6 +113,7 @@ def _of_split(
     data: Path | None,
     labels: Path | None,
     class_score: ClassScore | None,
+    allow_overlap: bool,
     device: str,
 ) -> Report:
     from egma_core.evaluation.boxes import read_boxes
@@ -119,13 +136,15 @@ def _of_split(
         boxes_folder=data,
         normalisation=overlap_of,
         tolerance_px=tolerance,
+        allow_overlap=allow_overlap,
     )
     predictor = _predictor(run, device, class_score or "mean")
     examples = Manifest.load(manifest or predictor.checkpoint.parent.parent / "manifest.json")
-    reference = _centred(predictor) if centre in (None, True) else 0
+    reference, notes = _centred(predictor, demanded=centre is True) if centre in (None, True) else (0, ())
     wanted = {"gaze": gaze, "retrieval": retrieval, "linear probe": probe, "grounding": boxes is not None}
     with stages({part: weight for part, weight in SECONDS.items() if wanted.get(part, True)}) as progress:
-        return evaluated(predictor, examples, plan, reference_films=reference, progress=progress)
+        report = evaluated(predictor, examples, plan, reference_films=reference, progress=progress)
+    return replace(report, notes=(*notes, *report.notes))
 
 
 def _of_protocol(
@@ -137,8 +156,9 @@ def _of_protocol(
     centre: bool | None,
     probe: bool,
     class_score: ClassScore | None,
+    allow_overlap: bool,
     device: str,
-    **of_split: Any,
+    **_of_split: object,
 ) -> Report:
     from egma_core.evaluation.protocol_report import evaluate_protocol
     from egma_core.evaluation.protocols import load_protocol
@@ -147,31 +167,55 @@ def _of_protocol(
     protocol = load_protocol(name)
     if data is None or labels is None:
         raise ConfigError(f"{protocol.name} needs the data set.", "Give --data FOLDER with its films and --labels FILE, its own CSV.")
-    misplaced = [part for part in ("manifest", "prompts", "retrieval", "boxes") if of_split[part]]
-    if misplaced:
-        raise ConfigError(f"--{misplaced[0]} has no meaning in a protocol, which says itself what is done.", "Leave it out.")
     predictor = _predictor(run, device, class_score or protocol.class_score)
-    reference = _centred(predictor) if centre else 0
+    reference, notes = _centred(predictor, demanded=True) if centre else (0, ())
     with bar(protocol.name) as progress:
-        found = evaluate_protocol(predictor, protocol, labels, data, probe=probe, progress=progress)
-    return Report.about(predictor, reference, protocol=found)
+        found = evaluate_protocol(predictor, protocol, labels, data, probe=probe, allow_overlap=allow_overlap, progress=progress)
+    return Report.about(predictor, reference, notes=(*notes, *found.notes), protocol=found)
 
 
 def _predictor(run: Path, device: str, class_score: ClassScore) -> Predictor:
+    from egma_core.inference.packages import unusable
+
     try:
         from egma_core.inference.predictor import Predictor
     except ImportError as error:
-        raise MissingExtraError("Evaluation", "train") from error
+        raise unusable(error, "Evaluation") from error
     return Predictor(run, device, class_score=class_score)
 
 
-def _centred(predictor: Predictor) -> int:
-    """Take scores relative to the run's validation films; how many there are."""
-    from egma_core.inference.reference import reference_films
+def _centred(predictor: Predictor, *, demanded: bool) -> tuple[int, tuple[str, ...]]:
+    """Take scores relative to the run's validation films; how many there are, and what to say of it.
 
-    films = reference_films(predictor.checkpoint)
+    Raises:
+        ConfigError: It was demanded, and none of them is there.
+    """
+    from egma_core.inference.reference import lacking_films, reference_films
+
+    films, lacking = reference_films(predictor.checkpoint), lacking_films(predictor.checkpoint)
+    if demanded and not films:
+        raise ConfigError(
+            f"Scores cannot be taken relative to the run's validation films: {lacking}.",
+            "Bring them to where the manifest has them, or leave out --centre.",
+        )
     predictor.centre_on(predictor.encode_many(films))
-    return len(films)
+    if not lacking:
+        return len(films), ()
+    how = f"relative to {len(films)} other films" if films else "plain, and not relative to their mean over validation films"
+    return len(films), (f"Scores are {how}, since {lacking}; they do not compare with those of an evaluation that had them.",)
+
+
+def _refuse_misplaced(context: click.Context, names: Sequence[str], why: str) -> None:
+    """Refuse options that were given and would have no effect.
+
+    Raises:
+        ConfigError: One was.
+    """
+    for name in names:
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            option = next(parameter for parameter in context.command.params if parameter.name == name)
+            spelling = option.secondary_opts[0] if option.secondary_opts and not context.params[name] else option.opts[0]
+            raise ConfigError(f"{spelling} has no meaning {why}.", "Leave it out.")
 
 
 def prompt_set(name: str) -> PromptSet:

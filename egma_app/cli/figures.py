@@ -93,6 +93,8 @@ def _zero_shot(found: ZeroShot) -> Iterator[str]:
     }
     for name, interval in found.intervals.items():
         yield _line(WORDS[name], getattr(found, name), interval, beside[name])
+    if found.ranked_by == "difference":
+        yield "  AUROC and AUPRC order films by the difference of the two classes' scores."
     if found.degenerate:
         yield "  ! One class was named for every film: accuracy and F1 say nothing about this model."
     width = max(len(name) for name in found.classes)
@@ -139,6 +141,11 @@ def _probe(found: LinearProbe) -> Iterator[str]:
     for share in found.shares:
         beside = f"{share.n_films:g} films" + (f", SD over draws {share.deviation:.3f}" if math.isfinite(share.deviation) else "")
         yield _line(f"AUROC, {100 * share.share:g} % of patients", share.macro_auroc, share.ci95, beside)
+    if any(share.share < 1 for share in found.shares):
+        yield (
+            "  ! Shares are of the training labels. The penalty is chosen on the labels of all "
+            f"{found.n_validation} validation films, so the rows below 100 % use more labels than their share."
+        )
 
 
 def _grounding(found: Grounding) -> Iterator[str]:

@@ -15,6 +15,9 @@ from egma_app.cli.library import choice_of_examples
 from egma_app.cli.progress import training_line
 from egma_core.errors import ConfigError, EgmaError
 
+TRY_AGAIN = 75
+"""EX_TEMPFAIL of <sysexits.h>."""
+
 
 @click.command()
 @click.argument("config")
@@ -28,6 +31,9 @@ def train(config: str, library: str | None, manifest: Path | None, out: Path, se
 
     The same on one CPU or GPU, on several (--set devices=4), and under torchrun or srun on many machines. Ctrl+C, SIGTERM
     and SIGUSR1 save a checkpoint and stop; the same command then goes on from it, and after a crash from the last one.
+
+    The exit status is 0 when training is done or Ctrl+C stopped it, and 75 (try again later) when SIGTERM or SIGUSR1 did,
+    so that a batch script knows to queue the job again.
     """
     from egma_core.examples.export import export_examples
     from egma_core.store.store import Store
@@ -54,7 +60,8 @@ def train(config: str, library: str | None, manifest: Path | None, out: Path, se
                 click.echo(line)
 
         try:
-            run_training(read, manifest, out, tell)
+            if run_training(read, manifest, out, tell) == "warned":
+                sys.exit(TRY_AGAIN)
         except EgmaError as error:
             if place.leads:
                 raise

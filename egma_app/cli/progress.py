@@ -16,7 +16,8 @@ def training_line(event: Mapping[str, Any]) -> str:
         processes = f", {event['processes']} processes" if event["processes"] > 1 else ""
         return (
             f"{going_on[0].upper()}{going_on[1:]}: {event['examples']} examples in {event['batches_per_epoch']} batches a pass, "
-            f"{event['validation_examples']} to validate on; {event['weights'] / 1e6:.1f} million weights on {event['device']}"
+            f"{event['validation_examples']} to validate on; gaze of {event['gaze_sentences']} sentences "
+            f"of {event['gaze_patients']} patients; {event['weights'] / 1e6:.1f} million weights on {event['device']}"
             f"{processes}, {event['threads']} threads."
         )
     if kind == "damaged":

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from egma_core.ablation.heldout import HeldOut
+from egma_core.ablation.outcomes import means_by_words, outcomes
 from egma_core.alignment.patches import PatchGrid
 from egma_core.evaluation.film_swap import FilmSwap, cells_on, film_swap
 from egma_core.evaluation.metrics import auroc, finite_or_none
@@ -35,6 +36,7 @@ class Similarities:
         highest: (T, F) similarity of the best patch.
         best: (T, F) index of the best patch; of equal ones, the first.
         pooled: (T, F) similarity of the whole film.
+        removed: (q,) index of the best patch for each question, on its film without the finding.
     """
 
     rows: int
@@ -45,6 +47,7 @@ class Similarities:
     highest: NDArray[np.float64]
     best: NDArray[np.int64]
     pooled: NDArray[np.float64]
+    removed: NDArray[np.int64]
 
     def rows_of(self, texts: Sequence[str]) -> NDArray[np.int64]:
         """The places of sentences among the T."""
@@ -53,7 +56,7 @@ class Similarities:
 
 @torch.no_grad()
 def similarities(model: Egma, held_out: HeldOut) -> Similarities:
-    """Encode every held-out film and every different sentence once, and compare them all."""
+    """Encode every held-out film and every different sentence once, and compare them all; films without a finding with its questions."""
     model.eval()
     films = [model.encode_images(block) for block in held_out.pixels.to(model.device).split(AT_ONCE)]
     patches, pooled = torch.cat([f.patches for f in films]), torch.cat([f.pooled for f in films])
@@ -61,15 +64,20 @@ def similarities(model: Egma, held_out: HeldOut) -> Similarities:
     blocks = [texts[i : i + AT_ONCE] for i in range(0, len(texts), AT_ONCE)]
     sentences = torch.cat([model.encode_sentences(model.tokenizer.encode(list(block)).to(model.device)) for block in blocks])
     found = [(some @ patches.flatten(0, 1).T).view(len(some), *patches.shape[:2]).max(dim=2) for some in sentences.split(AT_ONCE)]
+    index = {text: i for i, text in enumerate(texts)}
+    asked = sentences[[index[question.text] for question in held_out.questions.every]]
+    changed = [model.encode_images(block).patches for block in held_out.removed.to(model.device).split(AT_ONCE)]
+    shown = torch.cat([patches[:0], *changed])[torch.from_numpy(held_out.removed_of)]
     return Similarities(
         rows=films[0].rows,
         columns=films[0].columns,
         patches=patches.cpu(),
         sentences=sentences.cpu(),
-        index={text: i for i, text in enumerate(texts)},
+        index=index,
         highest=torch.cat([f.values for f in found]).double().cpu().numpy(),
         best=torch.cat([f.indices for f in found]).cpu().numpy(),
         pooled=(sentences @ pooled.T).double().cpu().numpy(),
+        removed=(shown @ asked[:, :, None])[:, :, 0].argmax(dim=1).cpu().numpy(),
     )
 
 
@@ -82,43 +90,39 @@ def evaluate(model: Egma, held_out: HeldOut) -> dict[str, Any]:
         scores highest among all (mean over sentences of the best patch; ties are misses). `shuffled_auc`: see
         `egma_core.evaluation.gaze_agreement`; here fixations of other films are drawn once for each film. `with_place` and
         `without_place`: `FilmSwap.means` over all questions whose words do, or do not, tell where to look.
-        `by_finding`: for each finding, its areas and both means. Undefined figures are None.
+        `by_finding`: for each finding, its areas. `outcomes`: pointing question by question, `own` and each of its controls.
+        `grid`: rows and columns of the patch grid. Undefined figures are None.
     """
     found = similarities(model, held_out)
     fine, whole = (_auroc(found, scores, held_out) for scores in (found.highest, found.pooled))
-    swap = _swap(found, held_out)
-    located = np.array([question.located for question in held_out.questions], dtype=np.bool_)
-    names = np.array([question.finding for question in held_out.questions], dtype=np.str_)
+    swap, located = _swap(found, held_out), held_out.questions.located
     return {
         "auroc_fine_grained": _mean(fine),
         "auroc_global": _mean(whole),
         "retrieval_p1": _retrieval_p1(found, held_out),
         "shuffled_auc": _shuffled_auc(found, held_out),
-        "with_place": _plain(swap.means(located)),
-        "without_place": _plain(swap.means(~located)),
+        **means_by_words(swap, located),
         "by_finding": {
-            name: {
-                "auroc_fine_grained": finite_or_none(fine[c]),
-                "auroc_global": finite_or_none(whole[c]),
-                "with_place": _plain(swap.means(located & (names == name))),
-                "without_place": _plain(swap.means(~located & (names == name))),
-            }
+            name: {"auroc_fine_grained": finite_or_none(fine[c]), "auroc_global": finite_or_none(whole[c])}
             for c, name in enumerate(FINDINGS)
         },
+        "outcomes": outcomes(swap),
+        "grid": [found.rows, found.columns],
     }
 
 
 def _auroc(found: Similarities, scores: NDArray[np.float64], held_out: HeldOut) -> list[float]:
     """One area a finding: films with it against films without, by the mean score of its prompts."""
-    return [auroc(held_out.has[:, c], scores[found.rows_of(held_out.prompts[name])].mean(axis=0)) for c, name in enumerate(FINDINGS)]
+    return [
+        auroc(held_out.questions.has[:, c], scores[found.rows_of(held_out.prompts[name])].mean(axis=0)) for c, name in enumerate(FINDINGS)
+    ]
 
 
 def _swap(found: Similarities, held_out: HeldOut) -> FilmSwap:
-    questions = held_out.questions
-    film = np.array([question.film for question in questions], dtype=np.int64)
-    finding = np.array([FINDINGS.index(question.finding) for question in questions], dtype=np.int64)
-    on_box = cells_on([q.box for q in questions], [held_out.grid(q.film, found.rows, found.columns) for q in questions])
-    return film_swap(found.best[found.rows_of([q.text for q in questions])], film, on_box, ~held_out.has[:, finding].T)
+    asked = held_out.questions
+    on_box = cells_on([q.box for q in asked.every], [held_out.grid(q.film, found.rows, found.columns) for q in asked.every])
+    best = found.best[found.rows_of([q.text for q in asked.every])]
+    return film_swap(best, asked.film, on_box, asked.without, found.removed, asked.others)
 
 
 def _retrieval_p1(found: Similarities, held_out: HeldOut) -> float:
@@ -153,7 +157,3 @@ def _mean(values: Sequence[float]) -> float | None:
     """Mean of the defined values; None where there is none."""
     defined = [value for value in values if np.isfinite(value)]
     return float(np.mean(defined)) if defined else None
-
-
-def _plain(means: dict[str, float | int]) -> dict[str, float | int | None]:
-    return {name: value if isinstance(value, int) else finite_or_none(value) for name, value in means.items()}

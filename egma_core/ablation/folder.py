@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from egma_core.ablation.plan import RunPlan, StudyPlan
 from egma_core.errors import ConfigError
+from egma_core.files import replace_file
+from egma_core.options import from_mapping, to_mapping
 from egma_core.synthetic.films import Phantom
-from egma_core.synthetic.phantoms import film_name
+from egma_core.synthetic.phantoms import film_name, patient_id
+from egma_core.training.config import TrainingConfig
 
 NOTE = "study.json"
+
+JUDGING = 2
+"""How models are judged, counted up whenever a figure of a result changes its meaning; runs judged otherwise are judged again."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +29,8 @@ class StudyFolder:
     """The files of one study.
 
     `study.json` is the plan with its hash; `films/` and `manifests/` hold what is trained on, `results/` one JSON file for each
-    finished run, `runs/` the runs that are not finished, `pictures/` decoded films. The report lies beside them.
+    finished run, `runs/` the runs with their models, `pictures/` decoded films, `without/` the test films' network pictures without
+    each of their findings. The report lies beside them.
 
     Attributes:
         path: The folder.
@@ -41,8 +50,7 @@ class StudyFolder:
             if path.exists() and not path.is_dir():
                 raise ConfigError(f"{path} is a file, not a folder.", "Name another folder with --out.")
             if folder.note.is_file():
-                kept = json.loads(folder.note.read_text(encoding="utf-8"))
-                if not isinstance(kept, dict) or kept.get("hash") != plan.hash:
+                if not is_record_of(json.loads(folder.note.read_text(encoding="utf-8")), plan):
                     raise ConfigError(
                         f"The folder {path} holds a study of another plan.",
                         "Give the options that it was begun with, or name another folder with --out.",
@@ -63,11 +71,25 @@ class StudyFolder:
             ConfigError: The note is missing or damaged.
         """
         try:
-            values: dict[str, Any] = json.loads(self.note.read_text(encoding="utf-8"))["plan"]
+            values: dict[str, Any] = self.record()["plan"]
             tuples: dict[str, Any] = {name: tuple(values[name]) for name in ("conditions", "budgets")}
             return StudyPlan(**{**values, **tuples})
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ConfigError(f"The folder {self.path} holds no study.", "Begin it again in another folder.") from error
+        except (KeyError, TypeError, ValueError) as error:
+            raise ConfigError(f"The folder {self.path} holds no study.", "Name a study's folder with --out.") from error
+
+    def record(self) -> dict[str, Any]:
+        """The plan as plain values with its hash, as it was written when the study was begun (see `StudyPlan.record`).
+
+        Raises:
+            ConfigError: The note is missing or damaged.
+        """
+        try:
+            record = json.loads(self.note.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"The folder {self.path} holds no study.", "Name a study's folder with --out.") from error
+        if not isinstance(record, dict):
+            raise ConfigError(f"The folder {self.path} holds no study.", "Name a study's folder with --out.")
+        return cast(dict[str, Any], record)
 
     @property
     def note(self) -> Path:
@@ -83,17 +105,26 @@ class StudyFolder:
         """One phantom's film."""
         return self.films / film_name(phantom)
 
+    def without(self, phantom: Phantom) -> Path:
+        """One test film's network pictures, each without one of its findings."""
+        return self.path / "without" / f"{patient_id(phantom)}.npy"
+
     @property
     def pictures(self) -> Path:
         """The folder of decoded films that all runs share."""
         return self.path / "pictures"
+
+    @property
+    def errors(self) -> Path:
+        """What workers failed of that nobody foresaw, in full."""
+        return self.path / "errors.log"
 
     def manifest(self, reader: str) -> Path:
         """The examples of one reader variant."""
         return self.path / "manifests" / f"{reader}.json"
 
     def run(self, name: str) -> Path:
-        """The folder of a run that is not finished."""
+        """The folder of a run."""
         return self.path / "runs" / name
 
     def result(self, name: str) -> Path:
@@ -101,7 +132,7 @@ class StudyFolder:
         return self.path / "results" / f"{name}.json"
 
     def results(self, runs: tuple[RunPlan, ...]) -> dict[str, dict[str, Any]]:
-        """The results that are there, by the runs' names.
+        """The results that are there and judged as `JUDGING` says, by the runs' names; others count as not finished.
 
         Raises:
             ConfigError: One is damaged.
@@ -111,20 +142,50 @@ class StudyFolder:
             path = self.result(run.name)
             if path.is_file():
                 try:
-                    found[run.name] = json.loads(path.read_text(encoding="utf-8"))
+                    result = json.loads(path.read_text(encoding="utf-8"))
                 except ValueError as error:
                     raise ConfigError(f"The result {path.name} is damaged.", "Remove it and go on: it is made again.") from error
+                if isinstance(result, dict) and cast(dict[str, Any], result).get("judging") == JUDGING:
+                    found[run.name] = cast(dict[str, Any], result)
         return found
 
 
-def write_json(path: Path, value: Mapping[str, Any]) -> None:
+def is_record_of(record: object, plan: StudyPlan) -> bool:
+    """Whether a study's note, perhaps written long ago, is of a plan.
+
+    Options of trainings that the program did not have then count as left at their defaults, which are what it did then.
+    """
+    if not isinstance(record, Mapping):
+        return False
+    then, now = cast(Mapping[str, Any], record), json.loads(json.dumps(plan.record()))
+    try:
+        configurations = {name: to_mapping(from_mapping(TrainingConfig, values)) for name, values in then["configurations"].items()}
+    except (ConfigError, KeyError, TypeError, AttributeError):
+        return False
+    return {**then, "configurations": configurations} == {**now, "hash": then.get("hash")}
+
+
+def write_json(path: Path, value: Mapping[str, Any], *, indent: int | None = 1) -> None:
     """Write one JSON file in an indivisible change."""
-    write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(path, json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def write_text(path: Path, text: str) -> None:
     """Write one text file in an indivisible change."""
+    with replacing(path) as unfinished:
+        unfinished.write_text(text, encoding="utf-8", newline="\n")
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Generator[Path, None, None]:
+    """A path to write to; what is there at the end takes the place of `path` in an indivisible change.
+
+    The path is this process's own, so that two processes that write the same file do not meet.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(path.name + ".tmp")
-    unfinished.write_text(text, encoding="utf-8", newline="\n")
-    unfinished.replace(path)
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        yield unfinished
+        replace_file(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)

@@ -6,7 +6,7 @@ read from the similarities between them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,40 +14,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from egma_core.ablation.questions import Questions
 from egma_core.alignment.patches import PatchGrid
 from egma_core.dicom.reader import read_image
 from egma_core.examples.manifest import Example, Manifest
-from egma_core.geometry import Rect
-from egma_core.model.preprocess import prepare
+from egma_core.model.preprocess import normalise, prepare
 from egma_core.synthetic.films import Phantom
-from egma_core.synthetic.findings import FINDINGS, Finding, FindingName
 from egma_core.synthetic.phantoms import patient_id
-from egma_core.synthetic.phrases import ReaderName, names_place, say
 
 NEGATIVES = 200
 """Fixations of other films that each film's maps are compared with."""
-
-READER: ReaderName = "B"
-"""Whose words the questions are in: no sentence of his was heard in training."""
-
-
-@dataclass(frozen=True)
-class Question:
-    """One sentence about one finding of one film.
-
-    Attributes:
-        film: Index of the film.
-        finding: The finding's name.
-        text: The sentence.
-        located: Whether its words tell where to look.
-        box: Where the finding lies, in image pixels.
-    """
-
-    film: int
-    finding: FindingName
-    text: str
-    located: bool
-    box: Rect
 
 
 @dataclass(frozen=True)
@@ -74,8 +50,9 @@ class HeldOut:
     Attributes:
         pixels: (F, 1, S, S) float32 network pictures.
         grids: Where each picture's cells lie on its film, for one cell: refit to the model's grid by `grid`.
-        has: (F, C) which findings each film has, in the order of `FINDINGS`.
         questions: Sentences with boxes.
+        removed: (R, 1, S, S) float32 network pictures of the films, each without one of its findings.
+        removed_of: (q,) which of them is without the question's finding.
         reports: Each film's sentences.
         looks: Sentences with fixations.
         prompts: The sentences that stand for each finding.
@@ -83,36 +60,50 @@ class HeldOut:
 
     pixels: Tensor
     grids: tuple[PatchGrid, ...]
-    has: NDArray[np.bool_]
-    questions: tuple[Question, ...]
+    questions: Questions
+    removed: Tensor
+    removed_of: NDArray[np.int64]
     reports: tuple[tuple[str, ...], ...]
     looks: tuple[Look, ...]
     prompts: Mapping[str, tuple[str, ...]]
 
     @classmethod
     def of(
-        cls, manifest: Manifest, phantoms: Sequence[Phantom], prompts: Mapping[str, tuple[str, ...]], size_px: int, *, seed: int
+        cls,
+        manifest: Manifest,
+        questions: Questions,
+        pictures: Callable[[Phantom], NDArray[np.uint8]],
+        prompts: Mapping[str, tuple[str, ...]],
+        size_px: int,
+        *,
+        seed: int,
     ) -> HeldOut:
         """Make the test split ready.
 
         Args:
             manifest: The examples; of the test split, one for each phantom.
-            phantoms: The test films' phantoms.
+            questions: What is asked about the test films.
+            pictures: A film's (k, S, S) pictures without each of its findings (see `pictures_without`).
             prompts: The sentences that stand for each finding.
             size_px: Side of the network picture.
-            seed: Seed of the questions' wording and of the fixations that serve as negatives.
+            seed: Seed of the fixations that serve as negatives.
 
         Raises:
             ImageError: A film cannot be read.
         """
         by_patient = {example.patient: example for example in manifest.of("test")}
-        examples = [by_patient[patient_id(phantom)] for phantom in phantoms]
-        pictures = [prepare(read_image(manifest.film_path(example)), size_px) for example in examples]
+        examples = [by_patient[patient_id(phantom)] for phantom in questions.phantoms]
+        own = [prepare(read_image(manifest.film_path(example)), size_px) for example in examples]
+        removed = [normalise(picture) for phantom in questions.phantoms for picture in pictures(phantom)]
+        row_of = {
+            key: row for row, key in enumerate((film, f.name) for film, phantom in enumerate(questions.phantoms) for f in phantom.findings)
+        }
         return cls(
-            pixels=torch.from_numpy(np.stack([picture.pixels for picture in pictures])),
-            grids=tuple(PatchGrid(1, 1, size_px, picture.image_to_network) for picture in pictures),
-            has=np.array([[name in phantom.labels for name in FINDINGS] for phantom in phantoms], dtype=np.bool_),
-            questions=tuple(q for film, phantom in enumerate(phantoms) for q in _questions(film, phantom, seed)),
+            pixels=torch.from_numpy(np.stack([picture.pixels for picture in own])),
+            grids=tuple(PatchGrid(1, 1, size_px, picture.image_to_network) for picture in own),
+            questions=questions,
+            removed=torch.from_numpy(np.stack(removed) if removed else np.zeros((0, 1, size_px, size_px), dtype=np.float32)),
+            removed_of=np.array([row_of[question.film, question.finding] for question in questions.every], dtype=np.int64),
             reports=tuple(tuple(s.text for s in example.sentences) for example in examples),
             looks=tuple(_looks(examples, seed)),
             prompts=prompts,
@@ -120,35 +111,13 @@ class HeldOut:
 
     def texts(self) -> tuple[str, ...]:
         """Every different sentence that a model is asked about."""
-        asked = [question.text for question in self.questions] + [look.text for look in self.looks]
+        asked = [question.text for question in self.questions.every] + [look.text for look in self.looks]
         asked += [text for report in self.reports for text in report] + [text for own in self.prompts.values() for text in own]
         return tuple(dict.fromkeys(asked))
 
     def grid(self, film: int, rows: int, columns: int) -> PatchGrid:
         """Where a model's cells lie on one film."""
         return PatchGrid(rows, columns, self.grids[film].size_px, self.grids[film].image_to_network)
-
-
-def _questions(film: int, phantom: Phantom, seed: int) -> list[Question]:
-    """Each finding of a film asked for twice: by a sentence with words for the place where there are any, and by one without."""
-    questions: list[Question] = []
-    for finding in phantom.findings:
-        rng = np.random.default_rng((phantom.seed, seed, 11, FINDINGS.index(finding.name)))
-        texts = (_said(finding, rng, located=True), _said(finding, rng, located=False))
-        questions += [
-            Question(film, finding.name, text, located, finding.box) for text, located in zip(texts, (True, False), strict=True) if text
-        ]
-    return questions
-
-
-def _said(finding: Finding, rng: np.random.Generator, *, located: bool) -> str:
-    """A sentence that names the finding, with or without words for the place; "" for one that has no place to name."""
-    if located and finding.zone == "heart":
-        return ""
-    while True:
-        text = say(finding, READER, rng, located=located, graded=False)
-        if names_place(text) is located:
-            return text
 
 
 def _looks(examples: Sequence[Example], seed: int) -> list[Look]:

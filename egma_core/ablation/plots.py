@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from egma_core.ablation.plan import BASELINE
-from egma_core.ablation.summary import HEADLINE, METRICS, Metric, Row, Summary
+from egma_core.ablation.metrics import HEADLINE, RECOGNITION, Metric, chance_of
+from egma_core.ablation.summary import Row, Summary
 from egma_core.errors import MissingExtraError
 
 if TYPE_CHECKING:
@@ -38,11 +38,10 @@ STYLE: Any = {
 """matplotlib's settings; the salt makes an SVG the same each time."""
 
 DOSES = ("no_gaze", "gaze_1", "gaze_5", "gaze_10", "gaze_50", "gaze_100")
-DOSE_PANELS = tuple(m for m in METRICS if m.name in ("auroc_fine_grained", "auroc_global", "retrieval_p1", "shuffled_auc"))
 
 
 def draw_plots(summary: Summary, folder: Path) -> tuple[Path, ...]:
-    """Draw `grounding` (own minus swapped film, each condition) and `dose` (naming and retrieval against the dose of gaze).
+    """Draw `grounding`, what each condition sees of findings, and `dose`, naming and retrieval against the dose of gaze.
 
     Points are means over seeds, bars their 95 % intervals.
 
@@ -79,7 +78,7 @@ def _draw_grounding(figure: Figure, summary: Summary, budgets: Sequence[int]) ->
     """One line a condition, a panel for sentences without place words and one for those with them."""
     names = list(dict.fromkeys(row.condition.name for row in summary.rows))
     titles = {row.condition.name: row.condition.title for row in summary.rows}
-    figure.set_size_inches(8.6, 1.6 + 0.27 * len(names))
+    figure.set_size_inches(8.6, 1.7 + 0.27 * len(names))
     panels: Sequence[Axes] = figure.subplots(1, 2, sharey=True)
     for axes, metric in zip(panels, HEADLINE, strict=True):
         _prepare(axes, "x")
@@ -91,14 +90,16 @@ def _draw_grounding(figure: Figure, summary: Summary, budgets: Sequence[int]) ->
             chosen = [rows[name] for name in names if name in rows]
             mean, bars = _points(chosen, metric)
             axes.errorbar(mean, places, xerr=bars, **_look(b, budget), linestyle="none")
-            if BASELINE in rows:
-                axes.axvline(rows[BASELINE].values[metric.name].mean, color=COLOURS[b % len(COLOURS)], linewidth=0.8, linestyle=(0, (4, 3)))
+            for i, name in enumerate(names):
+                if name in rows and rows[name].condition.baseline in rows:
+                    baseline = rows[rows[name].condition.baseline].values[metric.name].mean
+                    axes.plot([baseline] * 2, [i - 0.5, i + 0.5], color=COLOURS[b % len(COLOURS)], linewidth=0.8, linestyle=(0, (4, 3)))
+        axes.set_xlabel("film − same film without the finding", fontsize=9)
         axes.set_title(("without place words", "with place words")[HEADLINE.index(metric)], fontsize=9.5)
     panels[0].set_yticks(range(len(names)), [titles[name] for name in names])
     panels[0].set_ylim(len(names) - 0.4, -0.6)
-    figure.supxlabel("share of sentences that point at the finding: on its own film − on films without it", fontsize=9)
-    figure.suptitle("What a sentence finds because of the film, not because of its words", fontsize=11)
-    _legend(figure, panels[0], "dashed: no gaze")
+    figure.suptitle("What a sentence finds because the finding is there", fontsize=11)
+    _legend(figure, panels[0], "dashed: no gaze, of the same reader’s sentences")
     return bool(names)
 
 
@@ -107,18 +108,21 @@ def _draw_dose(figure: Figure, summary: Summary, budgets: Sequence[int]) -> bool
     present = [name for name in DOSES if any(row.condition.name == name for row in summary.rows)]
     figure.set_size_inches(8.6, 5.6)
     panels: Sequence[Axes] = figure.subplots(2, 2).ravel()
-    for axes, metric in zip(panels, DOSE_PANELS, strict=True):
+    for axes, metric in zip(panels, RECOGNITION, strict=True):
         _prepare(axes, "y")
         for b, budget in enumerate(budgets):
             rows = {row.condition.name: row for row in summary.at(budget)}
             places = [i + (b - (len(budgets) - 1) / 2) * 0.1 for i, name in enumerate(present) if name in rows]
             mean, bars = _points([rows[name] for name in present if name in rows], metric)
-            axes.errorbar(places, mean, yerr=bars, **_look(b, budget), linewidth=1.2)
+            axes.errorbar(places, mean, yerr=bars, **_look(b, budget), linestyle="none")
         axes.set_xticks(range(len(present)), [name.removeprefix("gaze_").replace("no_gaze", "0") for name in present])
+        axes.set_xlim(-0.5, len(present) - 0.5)
+        axes.axhline(chance_of(metric, summary.films), color="#555555", linewidth=0.9, linestyle=(0, (1, 2)))
         axes.set_title(metric.title, fontsize=9.5)
-    figure.supxlabel("training films with gaze, %", fontsize=9)
+    for axes in panels[2:]:
+        axes.set_xlabel("training films with gaze, % (not to scale)", fontsize=9)
     figure.suptitle("What a dose of gaze buys", fontsize=11)
-    _legend(figure, panels[0])
+    _legend(figure, panels[0], "dotted: chance")
     return len(present) > 1
 
 

@@ -6,45 +6,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from egma_core.ablation.comparisons import PRIMARY, Comparison, FindingRow, by_finding, comparison
+from egma_core.ablation.metrics import METRICS, TERMS, figures_by_seed
+from egma_core.ablation.oracles import Oracle, oracles
+from egma_core.ablation.outcomes import GROUPS
 from egma_core.ablation.plan import Condition, StudyPlan
+from egma_core.ablation.questions import Questions
 from egma_core.ablation.statistics import Interval, difference_of, interval_of
-from egma_core.evaluation.metrics import finite_or_none
-from egma_core.synthetic.findings import FINDINGS
 
 Results = Mapping[str, Mapping[str, Any]]
-
-
-@dataclass(frozen=True)
-class Metric:
-    """One figure of a run's result.
-
-    Attributes:
-        name: Its name in the summary.
-        title: For people.
-        path: Where it is in a run's figures.
-    """
-
-    name: str
-    title: str
-    path: tuple[str, ...]
-
-
-METRICS: tuple[Metric, ...] = (
-    Metric("seen_without_place", "own − swapped film, no place words", ("without_place", "own_minus_swapped")),
-    Metric("seen_with_place", "own − swapped film, place words", ("with_place", "own_minus_swapped")),
-    Metric("pointing_without_place", "plain pointing, no place words", ("without_place", "own")),
-    Metric("pointing_with_place", "plain pointing, place words", ("with_place", "own")),
-    Metric("auroc_fine_grained", "AUROC, best patch", ("auroc_fine_grained",)),
-    Metric("auroc_global", "AUROC, whole film", ("auroc_global",)),
-    Metric("retrieval_p1", "retrieval P@1", ("retrieval_p1",)),
-    Metric("shuffled_auc", "shuffled AUC of gaze", ("shuffled_auc",)),
-)
-"""The figures, the headline first."""
-
-HEADLINE = METRICS[:2]
-
-BY_FINDING: tuple[Metric, ...] = (METRICS[0], METRICS[1], METRICS[2], METRICS[3], METRICS[4], METRICS[5])
-"""The figures that are also given for each finding."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +28,7 @@ class Row:
         values: By the metric's name, the mean over seeds.
         differences: By the metric's name, the difference from the baseline, seed by seed; empty for a baseline itself.
         departures: By the metric's name, the difference from the condition that this one varies, seed by seed; empty for a dose.
-        by_finding: By the finding's name and the metric's name, the mean over seeds.
+        losses: By the term's name, its mean on the validation films after the last step; empty where there are none.
     """
 
     condition: Condition
@@ -67,7 +37,7 @@ class Row:
     values: Mapping[str, Interval]
     differences: Mapping[str, Interval]
     departures: Mapping[str, Interval]
-    by_finding: Mapping[str, Mapping[str, Interval]]
+    losses: Mapping[str, Interval]
 
 
 @dataclass(frozen=True)
@@ -78,16 +48,23 @@ class Summary:
         rows: Budget by budget, in the order of the conditions; those without a finished run are left out.
         finished: Runs that are finished.
         of: Runs that are planned.
-        chance: By `with_place` and `without_place`, how often a random patch would lie on the box.
-        questions: By the same, how many sentences pointing is over.
-        seconds: Time of the finished runs, summed.
+        questions: By the kind of words, means that are the same for every model: `chance` of a random patch, and the numbers of
+            sentences `n`, `n_removed`, `n_swapped` and `n_other`.
+        films: Test films.
+        oracles: What two cheats reach.
+        primary: The one comparison that is named in advance; None until a run of each of its two conditions is finished.
+        by_finding: No gaze against all gaze, finding by finding.
+        seconds: Training time of the finished runs, summed.
     """
 
     rows: tuple[Row, ...]
     finished: int
     of: int
-    chance: Mapping[str, float | None]
-    questions: Mapping[str, int]
+    questions: Mapping[str, Mapping[str, Any]]
+    films: int
+    oracles: tuple[Oracle, ...]
+    primary: Comparison | None
+    by_finding: tuple[FindingRow, ...]
     seconds: float
 
     def at(self, budget: int) -> tuple[Row, ...]:
@@ -109,8 +86,9 @@ class Summary:
         """Plain values, ready for JSON; undefined ones become null."""
         return {
             "runs": {"finished": self.finished, "of": self.of, "seconds": self.seconds},
-            "chance": dict(self.chance),
-            "questions": dict(self.questions),
+            "films": self.films,
+            "questions": {name: dict(group) for name, group in self.questions.items()},
+            "primary": None if self.primary is None else self.primary.to_json(),
             "rows": [
                 {
                     "condition": row.condition.name,
@@ -122,19 +100,22 @@ class Summary:
                     "differences": _plain(row.differences),
                     "varies": row.condition.varies,
                     "departures": _plain(row.departures),
-                    "by_finding": {name: _plain(values) for name, values in row.by_finding.items()},
+                    "validation_losses": _plain(row.losses),
                 }
                 for row in self.rows
             ],
+            "oracles": [{"name": o.name, "title": o.title, **o.figures} for o in self.oracles],
+            "by_finding": [row.to_json() for row in self.by_finding],
         }
 
 
-def summarise(plan: StudyPlan, results: Results) -> Summary:
+def summarise(plan: StudyPlan, results: Results, asked: Questions) -> Summary:
     """Compare what is finished.
 
     Args:
         plan: The study's plan.
-        results: The finished runs' results by name.
+        results: One or more finished runs' results by name.
+        asked: The questions that they answered.
     """
     runs = {(run.condition, run.budget, run.seed): results[run.name] for run in plan.runs if run.name in results}
     rows: list[Row] = []
@@ -143,55 +124,51 @@ def summarise(plan: StudyPlan, results: Results) -> Summary:
             own = _of(runs, condition.name, budget)
             if own:
                 rows.append(_row(condition, budget, own, *(_of(runs, name, budget) for name in (condition.baseline, condition.varies))))
-    first = next(iter(results.values()), {}).get("figures", {})
-    groups = ("without_place", "with_place")
+    first: Mapping[str, Any] = next(iter(runs.values()))["figures"]
+    every = ("chance", "n", "n_removed", "n_swapped", "n_other")
+    before, after = (
+        {budget: _figures(_of(runs, name, budget)) for budget in plan.budgets} for name in (PRIMARY.baseline, PRIMARY.condition)
+    )
+    largest = plan.budgets[-1]
     return Summary(
         rows=tuple(rows),
         finished=len(runs),
         of=len(plan.runs),
-        chance={name: first[name]["chance"] for name in groups} if first else {},
-        questions={name: first[name]["n"] for name in groups} if first else {},
+        questions={name: {key: first[name][key] for key in every} for name in GROUPS},
+        films=len(asked.phantoms),
+        oracles=oracles(asked, plan.size_px, *first["grid"]),
+        primary=comparison(asked, before[largest], after[largest], largest),
+        by_finding=tuple(row for budget in plan.budgets for row in by_finding(asked, before[budget], after[budget], budget)),
         seconds=sum(float(result["seconds"]) for result in runs.values()),
     )
 
 
 def _row(condition: Condition, budget: int, own: Mapping[int, Any], baseline: Mapping[int, Any], varied: Mapping[int, Any]) -> Row:
-    def differences(other: Mapping[int, Any]) -> dict[str, Interval]:
-        return {m.name: difference_of(_figures(own, m.path), _figures(other, m.path)) for m in METRICS}
+    figures = _figures(own)
 
+    def differences(other: Mapping[int, Any]) -> dict[str, Interval]:
+        return {m.name: difference_of(figures_by_seed(figures, m.path), figures_by_seed(_figures(other), m.path)) for m in METRICS}
+
+    validation = {seed: result["validation"] for seed, result in own.items() if result.get("validation")}
     return Row(
         condition=condition,
         budget=budget,
         seeds=tuple(sorted(own)),
-        values={m.name: interval_of(list(_figures(own, m.path).values())) for m in METRICS},
+        values={m.name: interval_of(list(figures_by_seed(figures, m.path).values())) for m in METRICS},
         differences=differences(baseline) if condition.name != condition.baseline else {},
         departures=differences(varied) if varied else {},
-        by_finding={
-            name: {m.name: interval_of(list(_figures(own, ("by_finding", name, *m.path)).values())) for m in BY_FINDING}
-            for name in FINDINGS
-        },
+        losses={term: interval_of([float(terms[term]) for terms in validation.values() if term in terms]) for term in TERMS},
     )
 
 
-def _of(runs: Mapping[tuple[str, int, int], Mapping[str, Any]], condition: str, budget: int) -> dict[int, Any]:
-    """By seed, the figures of a condition at a budget."""
-    return {seed: result["figures"] for (name, steps, seed), result in runs.items() if name == condition and steps == budget}
+def _of(runs: Mapping[tuple[str, int, int], Mapping[str, Any]], condition: str, budget: int) -> dict[int, Mapping[str, Any]]:
+    """By seed, the results of a condition at a budget."""
+    return {seed: result for (name, steps, seed), result in runs.items() if name == condition and steps == budget}
 
 
-def _figures(by_seed: Mapping[int, Any], path: tuple[str, ...]) -> dict[int, float]:
-    """By seed, one figure; undefined ones are left out."""
-    found: dict[int, float] = {}
-    for seed, figures in sorted(by_seed.items()):
-        value = figures
-        for part in path:
-            value = value[part]
-        if value is not None:
-            found[seed] = float(value)
-    return found
+def _figures(by_seed: Mapping[int, Mapping[str, Any]]) -> dict[int, Mapping[str, Any]]:
+    return {seed: result["figures"] for seed, result in by_seed.items()}
 
 
 def _plain(intervals: Mapping[str, Interval]) -> dict[str, Any]:
-    return {
-        name: {"mean": finite_or_none(i.mean), "ci95": [finite_or_none(i.low), finite_or_none(i.high)], "n": i.n}
-        for name, i in intervals.items()
-    }
+    return {name: interval.to_json() for name, interval in intervals.items()}

@@ -12,9 +12,21 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 from egma_core.errors import TrainingError
+
+POLL_S = 0.2
+"""How long to wait for an event at a time: on Windows Ctrl+C is not heard during a wait without an end."""
+
+FIELDS = {"error": {"what", "remedy"}, "step": {"task", "step"}, "finished": {"task"}}
+"""What an event must have to be followed."""
+
+UNREADABLE = {
+    "event": "error",
+    "what": "A worker of the study said something that is no event.",
+    "remedy": "Run the same command again to go on.",
+}
 
 GRACE_S = 60.0
 """How long a worker may take to save its run's state when it is asked to stop."""
@@ -68,7 +80,7 @@ class Team:
                 number, task = waiting.pop()
                 partly[number] = 0
                 self._send(idle.pop(), {**task.command, "task": number})
-            worker, event = self._events.get()
+            worker, event = self._next()
             if event is None:
                 raise TrainingError("A worker of the study ended without a word.", "Run the same command again to go on.")
             if event["event"] == "error":
@@ -114,9 +126,28 @@ class Team:
     def _listen(self, worker: int) -> None:
         stdout = self._workers[worker].stdout
         assert stdout is not None
-        for line in stdout:
-            self._events.put((worker, json.loads(line)))
-        self._events.put((worker, None))
+        try:
+            for line in stdout:
+                self._events.put((worker, read_event(line)))
+        finally:
+            self._events.put((worker, None))
+
+    def _next(self) -> tuple[int, dict[str, Any] | None]:
+        while True:
+            with contextlib.suppress(queue.Empty):
+                return self._events.get(timeout=POLL_S)
+
+
+def read_event(line: str) -> dict[str, Any]:
+    """A worker's event; of a line that is none, an error event."""
+    try:
+        event = json.loads(line)
+    except (ValueError, RecursionError):
+        return UNREADABLE
+    kind = cast(dict[str, Any], event).get("event") if isinstance(event, dict) else None
+    if not isinstance(kind, str) or not FIELDS.get(kind, set()) <= set(cast(dict[str, Any], event)):
+        return UNREADABLE
+    return cast(dict[str, Any], event)
 
 
 def _start() -> subprocess.Popen[str]:
@@ -126,6 +157,7 @@ def _start() -> subprocess.Popen[str]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         encoding="utf-8",
+        errors="replace",
         start_new_session=True,
         env={**os.environ, **SINGLE_THREADED},
         creationflags=subprocess.CREATE_NO_WINDOW if sys.platform == "win32" else 0,

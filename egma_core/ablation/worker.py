@@ -4,18 +4,25 @@
 what it decoded from one run to the next. Commands, each answered by one event, `finished` or `stopped` with `task`:
 
 - `{"do": "films", "task": N, "study": FOLDER, "seeds": [...]}` draws phantoms.
+- `{"do": "without", "task": N, "study": FOLDER, "seeds": [...]}` draws test films once more without each of their findings.
 - `{"do": "readings", "task": N, "study": FOLDER, "reader": NAME}` makes the manifest of one reader variant.
 - `{"do": "run", "task": N, "study": FOLDER, "run": NAME}` trains, judges and writes the result; `step` events tell how far it is.
 
-`{"do": "stop"}`, or the end of stdin, lets a training save its state and stop.
+`{"do": "stop"}`, or the end of stdin, lets a training save its state and stop. What nobody foresaw is an `error` event too, and the
+worker's end; the details are kept in `errors.log` in the study's folder.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import sys
+import traceback
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from egma_core.ablation.counterfactual import draw_without
 from egma_core.ablation.folder import StudyFolder
 from egma_core.ablation.readings import RECIPE, read_phantoms
 from egma_core.child import Channel, Command, serve
@@ -42,6 +49,17 @@ class Worker:
         self._channel = channel
         self._stopping = False
         self._trials: Trials | None = None
+        self._folder: StudyFolder | None = None
+
+    def tell(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        """Say in words that this process ends because of something that nobody foresaw; for `sys.excepthook`."""
+        remedy = "Run the same command again to go on."
+        if self._folder is not None:
+            with contextlib.suppress(OSError), self._folder.errors.open("a", encoding="utf-8", newline="\n") as log:
+                log.write("".join(traceback.format_exception(kind, error, trace)) + "\n")
+                remedy = f"{remedy} If it happens again, {self._folder.errors.name} in the study's folder tells where."
+        self._channel.emit("error", what=f"A worker of the study failed unexpectedly ({kind.__name__}: {error}).", remedy=remedy)
+        self._channel.close()
 
     def handle(self, command: Command) -> None:
         """Carry out one command.
@@ -53,9 +71,13 @@ class Worker:
             self._stopping = True
             return
         folder = StudyFolder(Path(str(command.values.get("study", ""))))
+        self._folder = folder
         if command.do == "films":
             fields = command.fields({"task": int, "study": str, "seeds": list})
             draw_films(folder, fields["seeds"])
+        elif command.do == "without":
+            fields = command.fields({"task": int, "study": str, "seeds": list})
+            draw_films_without(folder, fields["seeds"])
         elif command.do == "readings":
             fields = command.fields({"task": int, "study": str, "reader": str})
             make_manifest(folder, fields["reader"])
@@ -65,7 +87,7 @@ class Worker:
                 self._channel.emit("stopped", task=fields["task"])
                 return
         else:
-            raise ConfigError(f"There is no command '{command.do}'.", "Known are films, readings, run, stop and quit.")
+            raise ConfigError(f"There is no command '{command.do}'.", "Known are films, without, readings, run, stop and quit.")
         self._channel.emit("finished", task=fields["task"])
 
     def _run(self, folder: StudyFolder, name: str, task: int) -> bool:
@@ -107,6 +129,18 @@ def draw_films(folder: StudyFolder, seeds: list[int]) -> None:
             write_phantom(folder.films, phantom)
 
 
+def draw_films_without(folder: StudyFolder, seeds: list[int]) -> None:
+    """Draw the network pictures of phantoms' films without each of their findings, where they are not there yet.
+
+    Raises:
+        ConfigError: The folder holds no study, or the program draws a phantom otherwise than its film was drawn.
+        ImageError: A film cannot be read.
+    """
+    size_px = folder.plan().size_px
+    for phantom in map(make_phantom, seeds):
+        draw_without(folder.film(phantom), phantom, size_px, folder.without(phantom))
+
+
 def make_manifest(folder: StudyFolder, reader: str) -> None:
     """Let all films be read, the training films by one reader variant, and write the manifest.
 
@@ -131,7 +165,9 @@ def _digest(film: Path) -> str:
 def main() -> None:
     """Serve on this process's stdin and stdout until stdin ends."""
     channel = Channel.standard()
-    serve(channel, Worker(channel).handle)
+    worker = Worker(channel)
+    sys.excepthook = worker.tell
+    serve(channel, worker.handle)
 
 
 if __name__ == "__main__":

@@ -113,9 +113,8 @@ def cases_in_manifest(phrases: tuple[PhraseBoxes, ...], manifest: Manifest, spli
     """
     examples = manifest.of(split)
     by_name = {name: e for e in reversed(examples) for name in (Path(e.film).stem, Path(e.film).name, e.film, e.id)}
-    cases = [
-        GroundingCase(manifest.film_path(by_name[p.film]), by_name[p.film].patient, p) for p in phrases if p.film.strip("/") in by_name
-    ]
+    named = [(by_name.get(p.film.replace("\\", "/").strip("/")), p) for p in phrases]
+    cases = [GroundingCase(manifest.film_path(example), example.patient, p) for example, p in named if example is not None]
     if not cases:
         raise ConfigError(
             f"No film of the {split} split is in the table of boxes.", "It must call films as the manifest does, or give --data FOLDER."

@@ -1,8 +1,10 @@
-"""Grounding as own film minus swapped film: does a sentence find its finding, or only the place that its words name?
+"""Does a sentence find its finding, or only the place that its words name? Pointing at a box, beside what points there without it.
 
-Pointing at a true box can be had from words alone: 'left base' tells where to look on any film. So every sentence is
-scored twice: on its own film, and on films that lack the finding, at the same box. What a model gains on its own film
-is what it has seen. A model that only knows words has a gain of zero, whatever its plain pointing.
+Pointing at a true box can be had from words alone: 'left base' tells where to look on any film. So every sentence is also scored
+at the same box in three situations where it should not be drawn there: on its own film with the finding taken away (and nothing
+else changed), on other films that lack the finding, and against another sentence, about something else on the same film. The first
+difference is what is seen: it is zero for whoever knows the film's anatomy and the words, but not the finding. The second is not,
+since a box stays at its pixels while another film has another anatomy. The third is zero for whoever points at anything abnormal.
 """
 
 from __future__ import annotations
@@ -19,38 +21,44 @@ from egma_core.geometry import Rect
 MOST_OF_THE_BEST = 0.5
 """A cell counts as on a box if it covers at least this share of what the best-placed cell covers of it."""
 
+CONTROLS = ("removed", "swapped", "other")
+"""What own pointing is compared with."""
+
 
 @dataclass(frozen=True)
 class FilmSwap:
-    """Pointing of q sentences on their own films and on others; each array has shape (q,).
+    """Pointing of q sentences at their findings' boxes; each array has shape (q,), NaN where it is undefined.
 
     Attributes:
         own: Whether the best patch of the own film lies on the box, 0 or 1.
-        swapped: The share of the films without the finding whose best patch lies there too; NaN where there is no such film.
+        removed: The same on the own film without the finding.
+        swapped: The share of the films without the finding whose best patch lies there too.
+        other: The share of the other sentences on the own film, about its other findings, whose best patch lies there too.
         chance: The share of patches that lie on the box: what a random patch would reach.
     """
 
     own: NDArray[np.float64]
+    removed: NDArray[np.float64]
     swapped: NDArray[np.float64]
+    other: NDArray[np.float64]
     chance: NDArray[np.float64]
 
-    @property
-    def gain(self) -> NDArray[np.float64]:
-        """Own minus swapped, sentence by sentence."""
-        return self.own - self.swapped
-
     def means(self, chosen: NDArray[np.bool_]) -> dict[str, float | int]:
-        """Means over some sentences that have both: `own`, `swapped`, `own_minus_swapped`, `chance`, and their number `n`.
+        """Means over some sentences: `own`, `chance` and their number `n`, and for each control, over those that have it, three more.
+
+        These are its mean (`removed`), the difference (`own_minus_removed`) and their number (`n_removed`).
 
         Args:
             chosen: (q,) which sentences count; a mean over none is NaN.
         """
-        kept = chosen & np.isfinite(self.swapped)
-        columns = {"own": self.own, "swapped": self.swapped, "own_minus_swapped": self.gain, "chance": self.chance}
-        means: dict[str, float | int] = {
-            name: float(column[kept].mean()) if kept.any() else float("nan") for name, column in columns.items()
-        }
-        return {**means, "n": int(kept.sum())}
+        means: dict[str, float | int] = {"own": _mean(self.own[chosen]), "chance": _mean(self.chance[chosen]), "n": int(chosen.sum())}
+        for name in CONTROLS:
+            control: NDArray[np.float64] = getattr(self, name)
+            both = chosen & np.isfinite(control)
+            means[name] = _mean(control[both])
+            means[f"own_minus_{name}"] = _mean((self.own - control)[both])
+            means[f"n_{name}"] = int(both.sum())
+        return means
 
 
 def cells_on(boxes: Sequence[Rect], grids: Sequence[PatchGrid]) -> NDArray[np.bool_]:
@@ -66,35 +74,61 @@ def cells_on(boxes: Sequence[Rect], grids: Sequence[PatchGrid]) -> NDArray[np.bo
     Returns:
         (q, N) bool, cells in row-major order; a row is empty only where the box lies outside the picture.
     """
-    rows: list[NDArray[np.bool_]] = []
-    for box, grid in zip(boxes, grids, strict=True):
-        (left, top), (right, bottom) = grid.image_to_patch().apply([(box.left, box.top), (box.right, box.bottom)])
-        across = _overlaps(min(left, right), max(left, right), grid.columns)
-        down = _overlaps(min(top, bottom), max(top, bottom), grid.rows)
-        covered = (down[:, None] * across[None, :]).ravel()
-        rows.append((covered > 0) & (covered >= MOST_OF_THE_BEST * covered.max()))
-    return np.stack(rows) if rows else np.zeros((0, 0), dtype=np.bool_)
+    if not len(boxes):
+        return np.zeros((0, 0), dtype=np.bool_)
+    to_patch = {grid: grid.image_to_patch() for grid in set(grids)}
+    corners = np.array([(box.left, box.top, box.right, box.bottom) for box in boxes])
+    xx, dx, yy, dy = np.array([(t.xx, t.dx, t.yy, t.dy) for t in (to_patch[grid] for grid in grids)]).T[:, :, None]
+    across = _overlaps(corners[:, [0, 2]] * xx + dx, grids[0].columns)
+    down = _overlaps(corners[:, [1, 3]] * yy + dy, grids[0].rows)
+    covered = (down[:, :, None] * across[:, None, :]).reshape(len(boxes), -1)
+    return (covered > 0) & (covered >= MOST_OF_THE_BEST * covered.max(axis=1, keepdims=True))
 
 
-def film_swap(best: NDArray[np.int64], film: NDArray[np.int64], on_box: NDArray[np.bool_], without: NDArray[np.bool_]) -> FilmSwap:
-    """Compare each sentence's pointing on its own film with its pointing on every film that lacks the finding.
+def film_swap(
+    best: NDArray[np.int64],
+    film: NDArray[np.int64],
+    on_box: NDArray[np.bool_],
+    without: NDArray[np.bool_],
+    removed: NDArray[np.int64],
+    others: NDArray[np.bool_],
+) -> FilmSwap:
+    """Compare each sentence's pointing on its own film with its pointing where its finding is not, and with other sentences'.
 
-    All films without the finding are used, not one drawn at random: this is the mean that drawing estimates.
+    All films without the finding are used, and all other sentences, not one drawn at random: this is the mean that drawing estimates.
 
     Args:
         best: (q, F) index of each film's best patch for each sentence.
         film: (q,) index of each sentence's own film.
         on_box: (q, N) which patches lie on the finding's box (see `cells_on`).
         without: (q, F) which films lack the sentence's finding, and may be swapped in; never the own film.
+        removed: (q,) index of the best patch for each sentence of its own film without the finding.
+        others: (q, q) which sentences (columns) are the other ones of each sentence's film; never itself.
     """
     hit = np.take_along_axis(on_box, best, axis=1)
-    own = np.take_along_axis(hit, film[:, None], axis=1)[:, 0].astype(np.float64)
-    n = without.sum(axis=1)
-    swapped = np.divide((hit & without).sum(axis=1), n, out=np.full(len(n), np.nan), where=n > 0)
-    return FilmSwap(own, swapped, on_box.mean(axis=1, dtype=np.float64))
+    on_own_film = np.take_along_axis(best, film[:, None], axis=1)[:, 0]
+    every = np.arange(len(film))
+    return FilmSwap(
+        own=on_box[every, on_own_film].astype(np.float64),
+        removed=on_box[every, removed].astype(np.float64),
+        swapped=share_of(hit, without),
+        other=share_of(on_box[:, on_own_film], others),
+        chance=on_box.mean(axis=1, dtype=np.float64),
+    )
 
 
-def _overlaps(low: float, high: float, cells: int) -> NDArray[np.float64]:
-    """(cells,) length of each unit cell that lies between two places."""
+def share_of(values: NDArray[np.bool_] | NDArray[np.float64], chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """(q,) mean of each row of (q, k) values over its chosen ones; NaN where none is chosen."""
+    n = chosen.sum(axis=1)
+    return np.divide(np.where(chosen, values, 0).sum(axis=1), n, out=np.full(len(n), np.nan), where=n > 0)
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    return float(values.mean()) if len(values) else float("nan")
+
+
+def _overlaps(ends: NDArray[np.float64], cells: int) -> NDArray[np.float64]:
+    """(q, cells) length of each unit cell that lies between the two places of each row of (q, 2)."""
     edges = np.arange(cells + 1, dtype=np.float64)
+    low, high = ends.min(axis=1, keepdims=True), ends.max(axis=1, keepdims=True)
     return np.maximum(0.0, np.minimum(edges[1:], high) - np.maximum(edges[:-1], low))

@@ -67,9 +67,17 @@ def mean_iou(values: Map, inside: Mask, normalisation: Normalisation = "minmax")
 
 
 def points_inside(values: Map, inside: Mask) -> float:
-    """Pointing game (Zhang et al. 2016): 1 if the map's highest place lies in a box, else 0; among several, any of them counts."""
+    """Pointing game (Zhang et al. 2016): whether the map's highest place lies in a box.
+
+    Returns:
+        1 or 0; among several highest places, the share of them that does, which is what pointing at one of them by lot reaches,
+        so that a flat map gets no more than the boxes' share of the film. NaN where nothing was seen.
+    """
     seen = np.isfinite(values)
-    return float((inside & seen & (values >= values[seen].max())).any()) if seen.any() else float("nan")
+    if not seen.any():
+        return float("nan")
+    highest = seen & (values >= values[seen].max())
+    return float(np.count_nonzero(highest & inside) / np.count_nonzero(highest))
 
 
 def energy_inside(values: Map, inside: Mask) -> float:

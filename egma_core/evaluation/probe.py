@@ -1,8 +1,9 @@
 """Linear probe: what a linear classifier finds in the frozen image encoder's features, with few labels and with all.
 
 The features are the pooled ones before the projection to the shared space. Each label is one logistic regression with a
-squared penalty, solved to the end (L-BFGS), so that there is no schedule to tune; the penalty is chosen on validation
-films. Shares of labels are nested and by patient: who is in the 1 % is in the 10 %.
+squared penalty, solved to the end (L-BFGS), so that there is no schedule to tune; the penalty is chosen on all validation
+films, whatever the share, so that a probe on few labels has used more labels than its share. Shares of labels are nested
+and by patient: who is in the 1 % is in the 10 %.
 """
 
 from __future__ import annotations

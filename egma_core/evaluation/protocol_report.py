@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from egma_core.evaluation.metrics import finite_or_none
+from egma_core.evaluation.overlap import ReportedFilm, ancestry, overlap_notes
 from egma_core.evaluation.probe import FeatureSource, LinearProbe, probe_films
 from egma_core.evaluation.protocols import Protocol as EvaluationProtocol
 from egma_core.evaluation.protocols import ProtocolFilms, Published, Task, protocol_films
@@ -21,7 +22,9 @@ PROBE_FRACTIONS = (0.7, 0.1, 0.2)
 
 
 class Scorer(FilmScorer, SentenceScorer, FeatureSource, Protocol):
-    """What a protocol asks of a predictor: all of it."""
+    """What a protocol asks of a predictor: all of it, and where its weights are."""
+
+    checkpoint: Path
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ class ProtocolReport:
         retrieval: Retrieval by class, if it is one of the tasks.
         linear_probe: The linear probe, if it is one of the tasks and was asked for.
         comparisons: Every figure that a paper reports.
+        notes: Whether the films were compared with what the model was trained on, and how.
     """
 
     id: str
@@ -70,6 +74,7 @@ class ProtocolReport:
     retrieval: Ranking | None
     linear_probe: LinearProbe | None
     comparisons: tuple[Comparison, ...]
+    notes: tuple[str, ...]
 
     @property
     def n_missing(self) -> int:
@@ -108,6 +113,7 @@ def evaluate_protocol(
     folder: Path,
     *,
     probe: bool = False,
+    allow_overlap: bool = False,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> ProtocolReport:
@@ -119,16 +125,20 @@ def evaluate_protocol(
         table: The data set's own CSV.
         folder: The folder of its films.
         probe: Also fit the linear probe, where the protocol has one.
+        allow_overlap: Report on films that the model was trained or validated on, and say so, instead of refusing.
         seed: Seed of the intervals.
         progress: Called with units done and units in all, anew for each task.
 
     Raises:
         InterchangeError: The table cannot be used.
-        ConfigError: None of the films is at hand, or a task cannot be done with them.
+        ConfigError: None of the films is at hand, a task cannot be done with them, or the model was trained or validated on some.
         ImageError: A film cannot be read.
     """
     chosen = protocol_films(protocol, table, folder)
     films = list(chosen.films)
+    notes = overlap_notes(
+        ancestry(predictor.checkpoint), [ReportedFilm(film.path) for film in films], allowed=allow_overlap, progress=progress
+    )
     zero_shot = ranking = fitted = None
     if "zero_shot" in protocol.tasks:
         zero_shot = classify_films(predictor, films, protocol.prompts, split=protocol.id, seed=seed, progress=progress)
@@ -137,7 +147,7 @@ def evaluate_protocol(
     if probe and "linear_probe" in protocol.tasks:
         train, validation, test = (_part(films, split, seed) for split in ("train", "validation", "test"))
         fitted = probe_films(predictor, train, validation, test, split="test", progress=progress)
-    return _report(protocol, chosen, zero_shot, ranking, fitted)
+    return _report(protocol, chosen, zero_shot, ranking, fitted, notes)
 
 
 def _part(films: list[LabelledFilm], split: str, seed: int) -> list[LabelledFilm]:
@@ -150,6 +160,7 @@ def _report(
     zero_shot: ZeroShot | None,
     ranking: Ranking | None,
     probe: LinearProbe | None,
+    notes: tuple[str, ...],
 ) -> ProtocolReport:
     counts = Counter(film.labels[0] for film in chosen.films)
     ours: dict[Task, dict[str, tuple[float, tuple[float, float] | None]]] = {}
@@ -176,6 +187,7 @@ def _report(
             for figure, (value, ci95) in figures.items()
             if (theirs := _theirs(protocol.published, task, figure))
         ),
+        notes=notes,
     )
 
 

@@ -1,17 +1,20 @@
 """Evaluation protocols: a data set's form, the films that count, the prompts and the published numbers, as TOML files.
 
-A file names a prompt set, how sentences become a class's score (`class_score`), and its `tasks`. `[table]` names the column of
+A file names a prompt set (one of the program's, or a TOML file beside it), how sentences become a class's score
+(`class_score`), and its `tasks`. `[table]` names the column of
 the `image` and, as a regular expression on it, the `patient`. Each `[classes.NAME]` says when a row is of that class: its
-`column` `is` one of some values, or `is_not`. `[selection]` may `require` values of columns, let rows count only if among the
+`column` `is` a value or one of several, or `is_not`. `[selection]` may `require` values of columns, let rows count only if among the
 columns `exclusive` nothing but the class's own is filled in and not 0, and draw `per_class` films. `[[published]]` rows are
-percentages from papers. Numbers compare as numbers: 1 is 1.0.
+percentages from papers. Numbers compare as numbers: 1 is 1.0. An entry of another name is refused, since a misspelt one would
+change what is evaluated without a word.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
@@ -22,7 +25,7 @@ from egma_core.evaluation.tables import FilmFinder, Table, read_table
 from egma_core.evaluation.zero_shot import LabelledFilm
 from egma_core.examples.splits import hash_fraction
 from egma_core.inference.bank import ClassScore
-from egma_core.inference.prompts import PromptSet, builtin
+from egma_core.inference.prompts import PromptSet, builtin, load_prompts
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -30,6 +33,10 @@ else:
     import tomli as tomllib
 
 Task = Literal["zero_shot", "retrieval", "linear_probe"]
+
+_ENTRIES = ("name", "about", "caution", "prompts", "class_score", "tasks", "table", "classes", "selection", "published")
+_MOST_KEY = 32
+"""A file's name of up to so many bytes is the draw's own key; a longer one, which a keyed hash would not take, is hashed first."""
 
 
 @dataclass(frozen=True)
@@ -136,8 +143,7 @@ def load_protocol(name: str) -> Protocol:
     else:
         raise ConfigError(f"There is no protocol {name!r}.", f"Choose one of: {', '.join(protocol_names())}.")
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-        return _protocol(path.stem, content)
+        return _protocol(path, tomllib.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise ConfigError(f"The protocol {path.name} cannot be read ({error.strerror}).", "Check the path.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -187,7 +193,7 @@ def protocol_films(protocol: Protocol, table: Path, folder: Path) -> ProtocolFil
 
 
 def _labels(protocol: Protocol, table: Table) -> dict[str, set[str]]:
-    """Classes of each image whose rows all qualify; a row without any leaves an empty set."""
+    """All classes that an image's rows give it, of those rows that have what is required; a row without a class adds none."""
     found: dict[str, set[str]] = {}
     for _, row in table.rows:
         classes = {name for name, rule in protocol.classes.items() if rule.holds(row)}
@@ -208,47 +214,80 @@ def _selected(protocol: Protocol, labels: Mapping[str, set[str]]) -> dict[str, s
     most = protocol.per_class
     if most is not None:
         of_class = {
-            name: sorted(images, key=lambda image: hash_fraction(image, protocol.id, protocol.seed))[:most]
+            name: sorted(images, key=lambda image: hash_fraction(image, _purpose(protocol.id), protocol.seed))[:most]
             for name, images in of_class.items()
         }
     return {image: name for name, images in of_class.items() for image in images}
 
 
-def _protocol(id: str, content: Mapping[str, Any]) -> Protocol:
-    selection = cast(Mapping[str, Any], content.get("selection", {}))
-    prompts = builtin(content["prompts"])
-    classes = {str(name): _rule(rule) for name, rule in content["classes"].items()}
+def _purpose(id: str) -> str:
+    return id if len(id.encode()) <= _MOST_KEY else hashlib.sha256(id.encode()).hexdigest()[:_MOST_KEY]
+
+
+def _protocol(path: Path, content: Mapping[str, Any]) -> Protocol:
+    _only(content, _ENTRIES, "the protocol")
+    prompts, table, selection = _prompts(content["prompts"], path), content["table"], cast(Mapping[str, Any], content.get("selection", {}))
+    _only(table, ("image", "patient"), "[table]")
+    _only(selection, ("require", "exclusive", "per_class", "seed"), "[selection]")
+    classes = {str(name): _rule(str(name), rule) for name, rule in content["classes"].items()}
     if set(classes) != set(prompts.prompts):
         raise ValueError("its classes are not those of its prompt set")
-    tasks, class_score = tuple(content["tasks"]), content["class_score"]
+    tasks, class_score = _values(content["tasks"]), content["class_score"]
     if not set(tasks) <= set(get_args(Task)) or class_score not in get_args(ClassScore):
         raise ValueError("tasks or class_score")
-    pattern = content["table"].get("patient")
+    pattern, per_class, seed = table.get("patient"), selection.get("per_class"), selection.get("seed", 0)
+    if not all(isinstance(n, int) for n in (per_class or 0, seed)) or (per_class is not None and per_class < 1):
+        raise ValueError("per_class or seed of [selection] is no whole number, or too small")
     return Protocol(
-        id=id,
+        id=path.stem,
         name=content["name"],
         about=" ".join(content["about"].split()),
         caution=" ".join(content.get("caution", "").split()),
         prompts=prompts,
         class_score=class_score,
-        tasks=tasks,
-        image=content["table"]["image"],
+        tasks=cast(tuple[Task, ...], tasks),
+        image=table["image"],
         patient=re.compile(pattern) if pattern is not None else None,
         classes=classes,
-        require={column: tuple(_plain(v) for v in values) for column, values in selection.get("require", {}).items()},
-        exclusive=tuple(selection.get("exclusive", ())),
-        per_class=selection.get("per_class"),
-        seed=selection.get("seed", 0),
-        published=tuple(
-            Published(row["model"], {task: dict(row[task]) for task in get_args(Task) if task in row})
-            for row in content.get("published", ())
-        ),
+        require={column: tuple(map(_plain, _values(values))) for column, values in selection.get("require", {}).items()},
+        exclusive=_values(selection.get("exclusive", [])),
+        per_class=per_class,
+        seed=seed,
+        published=tuple(_published(row) for row in content.get("published", ())),
     )
 
 
-def _rule(rule: Mapping[str, Any]) -> ClassRule:
+def _prompts(name: str, protocol: Path) -> PromptSet:
+    """A prompt set of the program's, or a file whose path counts from the protocol's folder."""
+    return load_prompts(protocol.parent / name) if name.endswith(".toml") else builtin(name)
+
+
+def _rule(name: str, rule: Mapping[str, Any]) -> ClassRule:
+    _only(rule, ("column", "is", "is_not"), f"[classes.{name}]")
+    if ("is" in rule) == ("is_not" in rule):
+        raise ValueError(f"[classes.{name}] needs either 'is' or 'is_not'")
     negated = "is_not" in rule
-    return ClassRule(rule["column"], tuple(_plain(v) for v in rule["is_not" if negated else "is"]), negated)
+    return ClassRule(rule["column"], tuple(map(_plain, _values(rule["is_not" if negated else "is"]))), negated)
+
+
+def _published(row: Mapping[str, Any]) -> Published:
+    _only(row, ("model", *get_args(Task)), "[[published]]")
+    return Published(row["model"], {task: dict(row[task]) for task in get_args(Task) if task in row})
+
+
+def _only(table: Mapping[str, Any], known: Sequence[str], where: str) -> None:
+    """Refuse entries that nothing reads."""
+    unknown = sorted(set(table) - set(known))
+    if unknown:
+        raise ValueError(f"{where} has an entry '{unknown[0]}'; known are {', '.join(known)}")
+
+
+def _values(given: object) -> tuple[str, ...]:
+    """One value, or a list of several, as text; numbers need no quotes."""
+    several = cast(list[object], given) if isinstance(given, list) else [given]
+    if not all(isinstance(value, (str, int, float)) and not isinstance(value, bool) for value in several):
+        raise ValueError(f"{given!r} is neither a value nor a list of values")
+    return tuple(str(value) for value in several)
 
 
 def _plain(value: str) -> str:

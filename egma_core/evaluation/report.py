@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from egma_core.errors import ConfigError
-from egma_core.evaluation.boxes import PhraseBoxes, cases_in_folder, cases_in_manifest
+from egma_core.evaluation.boxes import GroundingCase, PhraseBoxes, cases_in_folder, cases_in_manifest
 from egma_core.evaluation.gaze_agreement import GazeAgreement, evaluate_gaze_agreement
 from egma_core.evaluation.grounding import Grounding, Normalisation, evaluate_grounding
+from egma_core.evaluation.overlap import ReportedFilm, ancestry, overlap_notes
 from egma_core.evaluation.probe import LinearProbe, evaluate_probe
 from egma_core.evaluation.protocol_report import ProtocolReport, Scorer
 from egma_core.evaluation.retrieval import Retrieval, evaluate_retrieval
@@ -29,9 +30,8 @@ StageProgress = Callable[[str, int, int], None]
 
 
 class HasCheckpoint(Scorer, Protocol):
-    """A predictor that says where its weights are."""
+    """A predictor that says how sentences' scores become a class's."""
 
-    checkpoint: Path
     class_score: Any
 
 
@@ -49,6 +49,7 @@ class Plan:
         boxes_folder: Where their films lie; None for the manifest's.
         normalisation: What the overlap with boxes is of.
         tolerance_px: How far beside a box pointing is forgiven.
+        allow_overlap: Report on films that the model was trained or validated on, and say so, instead of refusing.
     """
 
     split: Split = "test"
@@ -60,6 +61,7 @@ class Plan:
     boxes_folder: Path | None = None
     normalisation: Normalisation = "minmax"
     tolerance_px: float = 0.0
+    allow_overlap: bool = False
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,8 @@ def evaluate(
         progress: Called with the part's name, units done and units in all.
 
     Raises:
-        ConfigError: The split is empty, or a part that was asked for cannot be done with it.
+        ConfigError: The split is empty, a part that was asked for cannot be done with it, or the model was trained or validated on
+            films of it or their patients (unless it is a training or validation split of the run's own manifest).
         ImageError: A film cannot be read.
     """
     examples = manifest.of(plan.split)
@@ -138,7 +141,9 @@ def evaluate(
     def told(part: str) -> Callable[[int, int], None] | None:
         return functools.partial(progress, part) if progress is not None else None
 
+    cases = _cases(plan, manifest)
     notes = [{"train": TRAINED_ON, "validation": CHOSEN_BY}[plan.split]] if plan.split != "test" else []
+    notes += _overlap(predictor.checkpoint, manifest, plan, cases, told("overlap"))
     parts: dict[str, Any] = {}
     prompts = plan.prompts or best_builtin(label for film in labelled_films(manifest, plan.split) for label in film.labels)
     if prompts is None:
@@ -152,8 +157,6 @@ def evaluate(
     if plan.probe:
         parts["linear_probe"] = evaluate_probe(predictor, manifest, plan.split, progress=told("linear probe"))
     if plan.boxes is not None:
-        folder = plan.boxes_folder
-        cases = cases_in_manifest(plan.boxes, manifest, plan.split) if folder is None else cases_in_folder(plan.boxes, folder)
         parts["grounding"] = evaluate_grounding(
             predictor,
             cases,
@@ -163,3 +166,23 @@ def evaluate(
             progress=told("grounding"),
         )
     return Report.about(predictor, reference_films, notes=tuple(notes), **parts)
+
+
+def _cases(plan: Plan, manifest: Manifest) -> list[GroundingCase]:
+    if plan.boxes is None:
+        return []
+    folder = plan.boxes_folder
+    return cases_in_manifest(plan.boxes, manifest, plan.split) if folder is None else cases_in_folder(plan.boxes, folder)
+
+
+def _overlap(
+    checkpoint: Path, manifest: Manifest, plan: Plan, cases: list[GroundingCase], progress: Callable[[int, int], None] | None
+) -> tuple[str, ...]:
+    """What is to be said of films in common with training; a learned split of the run's own manifest has its note already."""
+    seen, source = ancestry(checkpoint, [manifest]), manifest.hash
+    own = bool(seen.manifests) and seen.manifests[0].hash == source
+    films = [] if own and plan.split != "test" else [ReportedFilm.of(manifest, e) for e in manifest.of(plan.split)]
+    if plan.boxes_folder is not None:
+        films += [ReportedFilm(case.path) for case in cases]
+    films = list({film.path: film for film in films}.values())
+    return overlap_notes(seen, films, source=source, allowed=plan.allow_overlap, progress=progress) if films else ()

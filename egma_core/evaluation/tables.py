@@ -6,7 +6,7 @@ import csv
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from egma_core.errors import ConfigError, InterchangeError
 
@@ -72,14 +72,14 @@ class FilmFinder:
 
         Args:
             called: A path below the folder, possibly with leading folders of the original archive; or a name, with or
-                without its ending.
+                without its ending. One that names a drive is nowhere below the folder.
 
         Raises:
             ConfigError: The name fits several files.
         """
-        parts = [part for part in PurePosixPath(called.replace("\\", "/")).parts if part not in ("/", "..", ".")]
-        if not parts:
-            return None
+        parts = [part for part in PurePosixPath(called.replace("\\", "/")).parts if part.strip("/") not in ("", "..", ".")]
+        if not parts or any(PureWindowsPath(part).drive for part in parts):
+            return None  # joined to a folder, "C:" would lead out of it on Windows
         for start in range(max(1, len(parts) - 1)):
             path = self._folder.joinpath(*parts[start:])
             if path.is_file():

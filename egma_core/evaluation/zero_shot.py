@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +48,8 @@ class ZeroShot:
         classes: Names of the C classes.
         n: Films with exactly one of the classes among their labels; accuracy and its kin are over these.
         n_labelled: Films with any label; the ranking figures are over these, one class against the rest.
+        ranked_by: What the ranking figures order films by: each class's `score`; or, where there are two classes and every film
+            has exactly one of them, the `difference` of their scores, which is what decides between them.
         accuracy: Share of films whose highest score is their class.
         ci95: Interval of the accuracy; patients are redrawn together.
         intervals: Intervals of the other headline figures, by their names.
@@ -58,8 +60,8 @@ class ZeroShot:
         matthews: Matthews' correlation for several classes.
         macro_auroc: Mean of the classes' areas under the ROC curve.
         macro_average_precision: Mean of the classes' areas under the precision-recall curve.
-        auroc: (C,) area under the ROC curve of each class's score.
-        average_precision: (C,) area under the precision-recall curve of each class's score.
+        auroc: (C,) area under the ROC curve of each class.
+        average_precision: (C,) area under the precision-recall curve of each class.
         prevalence: (C,) share of the labelled films that have each class: the average precision of a blind guess.
         confusion: (C, C) counts; rows are the truth.
         degenerate: Whether one class was named for every film, so that accuracy says nothing.
@@ -70,6 +72,7 @@ class ZeroShot:
     classes: tuple[str, ...]
     n: int
     n_labelled: int
+    ranked_by: Literal["score", "difference"]
     accuracy: float
     ci95: tuple[float, float]
     intervals: dict[str, tuple[float, float]]
@@ -96,6 +99,7 @@ class ZeroShot:
             "classes": list(self.classes),
             "n": self.n,
             "n_labelled": self.n_labelled,
+            "ranked_by": self.ranked_by,
             **{name: metrics.finite_or_none(getattr(self, name)) for name in names},
             "ci95": [metrics.finite_or_none(x) for x in self.ci95],
             "intervals": {name: [metrics.finite_or_none(x) for x in interval] for name, interval in self.intervals.items()},
@@ -202,8 +206,10 @@ def _figures(
     decided = {"balanced_accuracy": metrics.balanced_accuracy, "macro_f1": metrics.macro_f1, "matthews": metrics.matthews}
     ranked = {"macro_auroc": metrics.auroc, "macro_average_precision": metrics.average_precision}
     intervals = {name: _decided_ci95(figure, actual, predicted, len(classes), of_single, seed) for name, figure in decided.items()}
-    intervals["macro_auroc"] = ranked_ci95(auroc_of_draws, truth, [scores], patients, seed=seed)
-    intervals["macro_average_precision"] = ranked_ci95(average_precision_of_draws, truth, [scores], patients, seed=seed)
+    by_difference = scores.shape[1] == 2 and len(single) == len(truth)
+    ranks = scores - scores[:, ::-1] if by_difference else scores
+    intervals["macro_auroc"] = ranked_ci95(auroc_of_draws, truth, [ranks], patients, seed=seed)
+    intervals["macro_average_precision"] = ranked_ci95(average_precision_of_draws, truth, [ranks], patients, seed=seed)
     commonest = np.zeros_like(confusion)
     if len(single):
         commonest[:, confusion.sum(axis=1).argmax()] = confusion.sum(axis=1)
@@ -212,15 +218,16 @@ def _figures(
         classes=classes,
         n=len(single),
         n_labelled=len(truth),
+        ranked_by="difference" if by_difference else "score",
         accuracy=correct.value,
         ci95=correct.ci95,
         intervals=intervals,
         chance=metrics.accuracy(commonest),
         majority_f1=metrics.macro_f1(commonest),
         **{name: figure(confusion) for name, figure in decided.items()},
-        **{name: metrics.macro(figure, truth, scores) for name, figure in ranked.items()},
-        auroc=tuple(metrics.auroc(truth[:, c], scores[:, c]) for c in range(len(classes))),
-        average_precision=tuple(metrics.average_precision(truth[:, c], scores[:, c]) for c in range(len(classes))),
+        **{name: metrics.macro(figure, truth, ranks) for name, figure in ranked.items()},
+        auroc=tuple(metrics.auroc(truth[:, c], ranks[:, c]) for c in range(len(classes))),
+        average_precision=tuple(metrics.average_precision(truth[:, c], ranks[:, c]) for c in range(len(classes))),
         prevalence=tuple(truth.mean(axis=0).tolist()),
         confusion=confusion,
         degenerate=len(single) > 1 and len(set(predicted.tolist())) == 1,

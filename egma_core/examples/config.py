@@ -17,6 +17,11 @@ class DataConfig:
         "Whose gaze a training sentence gets: its own; or, as a control, that of another sentence of the reading; or the whole reading's",
         choices=("own", "shuffled", "report"),
     )
+    gaze_fallback: str = option(
+        "none",
+        "What a training sentence without gaze of its own gets: nothing, or the whole reading's gaze as in the paper's release",
+        choices=("none", "report"),
+    )
     shift: float = option(0.07, "Largest joint shift of film and gaze, as a share of the picture's side", low=0.0, high=0.5)
     scale: float = option(0.0, "Largest joint change of size of film and gaze, as a share; the picture crops it", low=0.0, high=0.5)
     flip: float = option(0.0, "Share of films mirrored with their gaze; 0 where sentences say left and right", low=0.0, high=1.0)

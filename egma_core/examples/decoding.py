@@ -27,6 +27,12 @@ from egma_core.errors import ConfigError, EgmaError, ImageError, TrainingError
 from egma_core.examples.films import read_picture
 from egma_core.examples.manifest import Example
 
+ANSWER_S = 120.0
+"""A film that takes longer to decode never will be; meanwhile the run waits for it, and a request to stop with it."""
+
+APART = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW if sys.platform == "win32" else 0
+"""Beside a session of its own, which is POSIX's: Ctrl+C in the terminal is not for a decoder, whose parent will end it."""
+
 
 class Decoders:
     """Some decoder processes; each thread that asks for a picture has one to itself while it waits."""
@@ -43,7 +49,7 @@ class Decoders:
 
         Raises:
             ImageError: The film is missing, is not the one that was exported, or cannot be decoded or displayed; or the
-                decoder died of it.
+                decoder died of it or took more than `ANSWER_S`.
             TrainingError: The decoders were closed.
         """
         decoder = self._idle.get()
@@ -64,12 +70,18 @@ class _Decoder:
     def __init__(self) -> None:
         self._child: subprocess.Popen[bytes] | None = None
         self._closed = False
+        self._late = False
         self._state, self._pipes = threading.Lock(), threading.Lock()
 
     def picture(self, path: Path, example: Example, size_px: int) -> NDArray[np.uint8]:
         answer = self._ask({"do": "picture", "path": str(path), "name": example.film, "sha256": example.sha256, "size_px": size_px})
         if answer is None and self._closed:
             raise TrainingError("The films are not read any more.")
+        if answer is None and self._late:
+            raise ImageError(
+                f"Decoding the film {example.film} took longer than {ANSWER_S:g} s and was ended.",
+                "Leave the film out, or have it exported again.",
+            )
         if answer is None:
             raise ImageError(f"Decoding the film {example.film} ended the decoder.", "Leave the film out, or have it exported again.")
         if answer["event"] != "picture":
@@ -85,29 +97,41 @@ class _Decoder:
             self._end()
 
     def _ask(self, command: dict[str, Any]) -> dict[str, Any] | None:
-        """The child's answer, or None where there is no child or it ended first."""
+        """The child's answer, or None where there is no child, or it ended or was ended first."""
         with self._pipes:
             child = self._running()
             if child is None:
                 return None
             assert child.stdin is not None and child.stdout is not None
+            self._late = False
+            alarm = threading.Timer(ANSWER_S, self._give_up, (child,))
+            alarm.daemon = True
+            alarm.start()
             try:
                 child.stdin.write(json.dumps(command).encode() + b"\n")
                 child.stdin.flush()
                 line = child.stdout.readline()
             except OSError:
                 line = b""
-            if not line.endswith(b"\n"):
+            finally:
+                alarm.cancel()
+                alarm.join()
+            whole = line.endswith(b"\n")
+            if self._late or not whole:
                 self._end()
-                return None
-            return json.loads(line)
+            return json.loads(line) if whole else None
+
+    def _give_up(self, child: subprocess.Popen[bytes]) -> None:
+        self._late = True
+        child.kill()  # which ends the wait for its answer
 
     def _running(self) -> subprocess.Popen[bytes] | None:
         with self._state:
             if self._child is None and not self._closed:
                 command = [sys.executable, "-m", "egma_core.examples.decoding"]
-                no_window = subprocess.CREATE_NO_WINDOW if sys.platform == "win32" else 0
-                self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, creationflags=no_window)
+                self._child = subprocess.Popen(
+                    command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, creationflags=APART
+                )
             return self._child
 
     def _end(self) -> None:

@@ -18,6 +18,7 @@ from egma_core.dicom.reader import read_image
 from egma_core.errors import DamagedImageError, ImageError, TrainingError
 from egma_core.examples.config import DataConfig
 from egma_core.examples.manifest import Example
+from egma_core.files import replace_file
 from egma_core.model.preprocess import square_picture
 
 RENDERING = 1
@@ -140,7 +141,7 @@ class PictureFolder:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             unfinished.write_bytes(pixels + _checksum(pixels))
-            unfinished.replace(path)
+            replace_file(unfinished, path)
         except OSError as error:
             with contextlib.suppress(OSError):
                 unfinished.unlink()

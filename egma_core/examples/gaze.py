@@ -12,7 +12,7 @@ Rows = NDArray[np.float64]
 """(k, 8) Gaussians of one sentence, laid out as in `PackedMaps.components`; k = 0 without gaze."""
 
 
-def gaze_rows(example: Example, control: str = "own", seed: int = 0) -> tuple[Rows, ...]:
+def gaze_rows(example: Example, control: str = "own", seed: int = 0, fallback: str = "none") -> tuple[Rows, ...]:
     """The gaze that each sentence of a reading is trained with.
 
     The controls keep the amount of gaze and its places on the film, and take away only what ties it to the sentence:
@@ -27,7 +27,16 @@ def gaze_rows(example: Example, control: str = "own", seed: int = 0) -> tuple[Ro
         example: The reading.
         control: Which of them.
         seed: Seed of the exchange.
+        fallback: What a sentence that is left without gets: `none`, or with `report` the sum of the reading's gaze.
     """
+    given = _controlled(example, control, seed)
+    if fallback == "none":
+        return given
+    whole = np.concatenate([_rows(sentence.gaze) for sentence in example.sentences])
+    return tuple(rows if len(rows) else whole for rows in given)
+
+
+def _controlled(example: Example, control: str, seed: int) -> tuple[Rows, ...]:
     own = tuple(_rows(sentence.gaze) for sentence in example.sentences)
     if control == "report":
         return (np.concatenate(own),) * len(own)

@@ -85,6 +85,11 @@ class ExampleLoader:
         """The film of each example, in the manifest's order."""
         return tuple(e.film for e in self._examples)
 
+    def gaze_used(self) -> dict[str, int]:
+        """How many `patients` and `sentences` gaze is used of, after `data.gaze_share`, `data.gaze_control` and `data.gaze_fallback`."""
+        sentences = {e.id: sum(len(rows) > 0 for rows in self._gaze_of(e)) for e in self._examples}
+        return {"patients": len({e.patient for e in self._examples if sentences[e.id]}), "sentences": sum(sentences.values())}
+
     def epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]:
         """One pass over the split; with `data.workers`, batches are prepared ahead and are the same, bit for bit.
 
@@ -169,7 +174,8 @@ class ExampleLoader:
             used = example.patient in self.gaze_patients
             control = self._data.gaze_control if self._train else "own"
             nothing = (np.zeros((0, 8)),) * len(example.sentences)
-            self._gaze[example.id] = gaze_rows(example, control, self._seed) if used else nothing
+            fallback = self._data.gaze_fallback if self._train else "none"
+            self._gaze[example.id] = gaze_rows(example, control, self._seed, fallback) if used else nothing
         return self._gaze[example.id]
 
     def _pooled(self, gaze: Sequence[Rows], whole: Sequence[PatchGrid]) -> list[torch.Tensor]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from egma_core.errors import InterchangeError
 from egma_core.examples.splits import SPLITS, Split, check_no_leakage
+from egma_core.files import disk_in_words, replace_file
 
 FORMAT = "egma-manifest-1"
 
@@ -138,7 +139,11 @@ class Manifest:
         return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
     def save(self, path: Path) -> None:
-        """Write the manifest; the films folder is kept relative to it, so that both can move together."""
+        """Write the manifest; the films folder is kept relative to it, so that both can move together.
+
+        Raises:
+            InterchangeError: The disk refuses.
+        """
         folder = path.resolve().parent
         films = self.films.resolve()
         same_drive = films.drive == folder.drive
@@ -154,8 +159,9 @@ class Manifest:
         rows = [json.dumps(_to_row(e), separators=(",", ":"), ensure_ascii=False) for e in self.examples]
         text = "{\n" + ",\n".join([*fields, '"examples": [\n' + ",\n".join(rows) + "\n]"]) + "\n}\n"
         unfinished = path.with_name(path.name + ".tmp")
-        unfinished.write_text(text, encoding="utf-8", newline="\n")
-        unfinished.replace(path)
+        with disk_in_words(InterchangeError, f"The manifest {path.name} cannot be written"):
+            unfinished.write_text(text, encoding="utf-8", newline="\n")
+            replace_file(unfinished, path)
 
     @classmethod
     def load(cls, path: Path) -> Manifest:

@@ -22,7 +22,8 @@ class TokenCache:
     The lengths of sentences decide nothing but padding. Batches are not made of reports of like length, though that would
     pad less: the reports of a batch are each other's negatives, and among reports of one length, length tells none apart,
     while in the evaluation it does. So batches stay random, and all their sentences are padded to the longest, rounded up
-    to a multiple of `LENGTH_STEP`: at most seven tokens a sentence more, for a handful of shapes in all.
+    to a multiple of `LENGTH_STEP`: at most seven tokens a sentence more, for a handful of shapes in all. A pretrained text
+    model may sort the sentences of a batch among themselves (`model.text.by_length`), which makes no such difference.
     """
 
     def __init__(self, tokenizer: Tokenizer) -> None:

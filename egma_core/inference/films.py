@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from egma_core.dicom.image import DicomImage
-from egma_core.dicom.reader import read_image
-from egma_core.errors import ImageError
+from egma_core.dicom.reader import read_header, read_image
+from egma_core.errors import DamagedImageError, ImageError
 
 _MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
 
@@ -23,12 +25,29 @@ def open_film(path: Path, frame: int | None = None) -> DicomImage:
     Raises:
         ImageError: There is no such file, or it cannot be read as a film.
     """
+    return _picture(path) if _is_picture(path) else read_image(path, frame=frame)
+
+
+def film_shape(path: Path) -> tuple[int, int]:
+    """(rows, columns) of a film, from the head of its file; files and errors as in `open_film`."""
+    if not _is_picture(path):
+        header = read_header(path)
+        return header.rows, header.columns
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a picture that is very large, which is said when its pixels are read
+            with Image.open(path, formats=("PNG", "JPEG")) as picture:
+                return picture.height, picture.width
+    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+        raise DamagedImageError(f"{path.name} is damaged, or neither PNG nor JPEG.", "Copy or download it again.") from error
+
+
+def _is_picture(path: Path) -> bool:
     try:
         with path.open("rb") as file:
-            is_picture = file.read(8).startswith(_MAGIC)
+            return file.read(8).startswith(_MAGIC)
     except OSError as error:
         raise ImageError(f"{path.name} cannot be read: {error.strerror}.", "Check the path.") from error
-    return _picture(path) if is_picture else read_image(path, frame=frame)
 
 
 def _picture(path: Path) -> DicomImage:

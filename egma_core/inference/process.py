@@ -20,7 +20,8 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, cast
 
 from egma_core.child import Channel, Command, serve
-from egma_core.errors import ConfigError, MissingExtraError
+from egma_core.errors import ConfigError
+from egma_core.inference.packages import unusable
 from egma_core.inference.prediction import Prediction
 from egma_core.inference.prompts import PromptSet
 
@@ -61,7 +62,7 @@ class Service:
             from egma_core.inference.reference import reference_films
             from egma_core.model.checkpoint import read_provenance
         except ImportError as error:
-            raise MissingExtraError("Prediction", "train") from error
+            raise unusable(error, "Prediction") from error
         self._predictor = None
         self._films.clear()
         predictor = Predictor(checkpoint, device)

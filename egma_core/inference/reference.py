@@ -19,6 +19,11 @@ def reference_films(checkpoint: Path) -> list[Path]:
     Returns:
         Paths of films that are there; none for a checkpoint that stands alone or whose library is elsewhere.
     """
+    return [path for path in validation_films(checkpoint) if path.is_file()][:MOST_FILMS]
+
+
+def validation_films(checkpoint: Path) -> list[Path]:
+    """All validation films of the run that a checkpoint lies in, whether or not they are there; none where no manifest says."""
     manifest = checkpoint.parent.parent / "manifest.json"
     if not manifest.is_file():
         return []
@@ -26,5 +31,13 @@ def reference_films(checkpoint: Path) -> list[Path]:
         examples = Manifest.load(manifest)
     except InterchangeError:
         return []
-    paths = dict.fromkeys(examples.film_path(example) for example in examples.of("validation"))
-    return [path for path in paths if path.is_file()][:MOST_FILMS]
+    return list(dict.fromkeys(examples.film_path(example) for example in examples.of("validation")))
+
+
+def lacking_films(checkpoint: Path) -> str:
+    """In words, what keeps scores from being taken relative to validation films as usual; "" if nothing does."""
+    usual = validation_films(checkpoint)
+    if not usual:
+        return "no manifest with validation films lies in the checkpoint's run"
+    absent = sum(not path.is_file() for path in usual[:MOST_FILMS])
+    return f"{absent} of the {min(MOST_FILMS, len(usual))} validation films that the run's manifest names are not there" if absent else ""

@@ -41,11 +41,13 @@ def load_backbone(source: str, backbone: Backbone | None, small: PreTrainedConfi
         ConfigError: The source is not on this machine, lacks weights, or is not of a kind that serves.
     """
     if backbone is not None or not source:
-        model = AutoModel.from_config(small if backbone is None else _configuration(backbone))
+        model = AutoModel.from_config(small if backbone is None else _configuration(backbone), trust_remote_code=False)
     else:
         try:
             with _quietly():
-                model, loading = AutoModel.from_pretrained(source, local_files_only=True, dtype=torch.float32, output_loading_info=True)
+                model, loading = AutoModel.from_pretrained(
+                    source, local_files_only=True, trust_remote_code=False, dtype=torch.float32, output_loading_info=True
+                )
         except (OSError, ValueError) as error:
             raise missing_source(source, part) from error
         except RuntimeError as error:
@@ -72,7 +74,7 @@ def read_backbone(source: str, part: str) -> Backbone:
         ConfigError: It is not on this machine, or of a kind that is not known.
     """
     try:
-        return _plain(AutoConfig.from_pretrained(source, local_files_only=True))
+        return _plain(AutoConfig.from_pretrained(source, local_files_only=True, trust_remote_code=False))
     except (OSError, ValueError) as error:
         raise missing_source(source, part) from error
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
@@ -18,10 +19,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from egma_core.errors import CheckpointError, ConfigError
+from egma_core.model.code import code_version
 from egma_core.model.config import ModelConfig
 from egma_core.model.egma import Egma
 from egma_core.model.preprocess import MEAN, STANDARD_DEVIATION
 from egma_core.model.sealed import check_seal, write_sealed
+from egma_core.model.sources import without_folders
 from egma_core.model.tokens import read_tokenizer
 from egma_core.options import from_mapping, to_mapping
 
@@ -33,6 +36,7 @@ CONFIG, WEIGHTS, TOKENIZER, PREPROCESSING, PROVENANCE = (
     "preprocessing.json",
     "provenance.json",
 )
+MODEL_FILES = (CONFIG, WEIGHTS, TOKENIZER, PREPROCESSING, PROVENANCE)
 
 
 def save_model(folder: Path, model: Egma, provenance: Mapping[str, Any], *, more: Callable[[Path], None] | None = None) -> None:
@@ -42,7 +46,7 @@ def save_model(folder: Path, model: Egma, provenance: Mapping[str, Any], *, more
         folder: The checkpoint's folder.
         model: The model.
         provenance: Plain values that say where it comes from: the manifest's hash, the configuration, the parent
-            checkpoint's hash. The versions of this program and of the libraries that computed it are added.
+            checkpoint's hash. The versions of this program (see `code_version`) and of the libraries that computed it are added.
         more: Writes further files into the folder before it is sealed, such as the optimiser's state.
 
     Raises:
@@ -54,24 +58,46 @@ def save_model(folder: Path, model: Egma, provenance: Mapping[str, Any], *, more
         description = {
             "format": FORMAT,
             "model_type": "egma",
-            "model": to_mapping(model.config),
+            "model": to_mapping(shareable(model.config)),
             "grid": list(model.grid),
             "vision_backbone": vision,
             "text_backbone": text,
         }
         _write_json(unfinished / CONFIG, description)
         _write_json(unfinished / PREPROCESSING, _preprocessing(model.config))
-        versions = {"egma": version("egma"), "torch": str(torch.__version__)}
+        versions = {**code_version(), "torch": str(torch.__version__)}
         if vision or text:
             versions["transformers"] = version("transformers")
         _write_json(unfinished / PROVENANCE, {**provenance, **versions})
         (unfinished / TOKENIZER).write_text(model.tokenizer.to_json(), encoding="utf-8", newline="\n")
         weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-        save_file(weights, unfinished / WEIGHTS, metadata={"format": "pt"})
+        save_tensors(unfinished / WEIGHTS, weights)
         if more is not None:
             more(unfinished)
 
     write_sealed(folder, write)
+
+
+def shareable(config: ModelConfig) -> ModelConfig:
+    """A model's configuration without this machine's folders in it: of a local source its last part alone."""
+    vision, text = config.vision, config.text
+    return replace(
+        config,
+        vision=replace(vision, source=without_folders(vision.source)),
+        text=replace(text, source=without_folders(text.source)),
+    )
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Write tensors as a safetensors file.
+
+    Raises:
+        CheckpointError: The disk refuses.
+    """
+    try:
+        save_file(dict(tensors), path, metadata={"format": "pt"})
+    except SafetensorError as error:  # what the library makes of a full disk
+        raise CheckpointError(f"{path.name} could not be written ({error}).", "Look at the disk's free space and rights.") from error
 
 
 def load_model(folder: Path, device: torch.device | str = "cpu") -> Egma:
@@ -81,7 +107,7 @@ def load_model(folder: Path, device: torch.device | str = "cpu") -> Egma:
         CheckpointError: The folder is missing, no checkpoint, damaged, or not of a model that this program builds.
         MissingExtraError: Its encoders need transformers, and that is not installed.
     """
-    check_seal(folder)
+    check_seal(folder, MODEL_FILES)
     description = _read_json(folder, CONFIG)
     if description.get("model_type") != "egma" or description.get("format") != FORMAT:
         raise CheckpointError(

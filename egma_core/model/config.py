@@ -48,7 +48,15 @@ class TextConfig:
     width: int = option(96, "Width of the tiny encoder", low=8, high=2048)
     layers: int = option(2, "Layers of the tiny encoder", low=1, high=48)
     pooling: str = option(
-        "masked", "Mean over real tokens, or over padding too as in the paper's release", choices=("masked", "legacy_unmasked")
+        "masked",
+        "Mean over real tokens; over words alone, without the [CLS] and [SEP] of a pretrained model; or over padding too as in "
+        "the paper's release",
+        choices=("masked", "masked_words", "legacy_unmasked"),
+    )
+    by_length: bool = option(
+        False,
+        "Encode a batch's sentences in groups of like length, not all padded to the longest: faster, the same up to rounding, and "
+        "dropout falls differently. For transformers models whose mean is not over padding",
     )
 
 

@@ -131,7 +131,16 @@ class Egma(nn.Module):
         """What the image encoder makes of a picture of the configured size: its grids and widths are its own to say."""
         self.eval()
         side = self.config.vision.size_px
-        features = self.vision(torch.zeros(1, 1, side, side))
+        try:
+            features = self.vision(torch.zeros(1, 1, side, side))
+        except (TypeError, AttributeError) as error:
+            if self.vision.backbone is None:
+                raise
+            kind = self.vision.backbone.get("model_type", "of another kind")
+            raise ConfigError(
+                f"The image encoder ({kind}) does not give its layers' states as a grid of patches.",
+                "Choose a backbone such as Swin, ViT or ConvNeXt.",
+            ) from error
         self.train()
         return features
 
@@ -143,7 +152,7 @@ def _vision(config: VisionConfig, backbone: Backbone) -> VisionEncoder:
 def _text(config: TextConfig, tokenizer: Tokenizer, backbone: Backbone) -> TextEncoder:
     if config.kind == "tiny":
         return TinyText(config, tokenizer.size)
-    return _pretrained().PretrainedText(config, tokenizer.size, backbone)
+    return _pretrained().PretrainedText(config, tokenizer.size, backbone, tokenizer.special)
 
 
 def _pretrained() -> ModuleType:

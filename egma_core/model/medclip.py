@@ -32,6 +32,19 @@ TEXT_SOURCE = "emilyalsentzer/Bio_ClinicalBERT"
 LARGEST_BYTES = 4 * 2**30
 """A MedCLIP file holds half a gigabyte; what unpacks to far more is none."""
 
+UNREADABLE = (
+    OSError,
+    zipfile.BadZipFile,
+    pickle.UnpicklingError,
+    RuntimeError,
+    ValueError,
+    LookupError,
+    EOFError,
+    TypeError,
+    AttributeError,
+)
+"""What the readers of archives and pickles raise for files that are none, or were put together by hand."""
+
 ENCODERS = {"vision_model.model.": "vision", "text_model.model.": "text"}
 """Names of an encoder's weights begin so."""
 
@@ -106,7 +119,7 @@ def _read(path: Path) -> dict[str, Tensor]:
         content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise CheckpointError(f"There is no file {path}.", "Give MedCLIP's pytorch_model.bin.") from error
-    except (OSError, zipfile.BadZipFile, pickle.UnpicklingError, RuntimeError, ValueError, LookupError, EOFError) as error:
+    except UNREADABLE as error:
         raise CheckpointError(
             f"{path.name} cannot be read as a file of weights, or holds something that is none.", "Give MedCLIP's pytorch_model.bin."
         ) from error

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -22,6 +23,9 @@ from egma_core.model.tokens import TokenBatch
 
 POOLED_LAYERS = 4
 """A sentence is the mean over the text model's last four layers (the paper's release)."""
+
+LENGTH_STEP = 8
+"""Sentences whose lengths fall into one step of so many tokens are encoded together."""
 
 
 class PretrainedVision(nn.Module):
@@ -103,8 +107,10 @@ class PretrainedVision(nn.Module):
 class PretrainedText(nn.Module):
     """A BERT-like text model; a sentence is the mean over its last four layers and its tokens."""
 
-    def __init__(self, config: TextConfig, vocabulary: int, backbone: Backbone | None = None) -> None:
+    def __init__(self, config: TextConfig, vocabulary: int, backbone: Backbone | None = None, special: tuple[int, ...] = ()) -> None:
         """Load it from `config.source`, or build it fresh from `backbone`, its own configuration, or small for `vocabulary` ids.
+
+        `special` are ids of tokens that stand for no word, which `masked_words` leaves out of the mean.
 
         Raises:
             ConfigError: It is not on this machine, lacks weights, or knows fewer tokens or positions than the tokenizer gives.
@@ -122,7 +128,11 @@ class PretrainedText(nn.Module):
         self.backbone = own_configuration(self.model)
         settings = self.model.config
         self.width = int(settings.hidden_size)
-        self._masked = config.pooling == "masked"
+        self._masked = config.pooling != "legacy_unmasked"
+        self._by_length = config.by_length and self._masked
+        self._special: Tensor
+        left_out = special if config.pooling == "masked_words" else ()
+        self.register_buffer("_special", torch.tensor(left_out, dtype=torch.int64), persistent=False)
         if settings.vocab_size < vocabulary:
             raise ConfigError(
                 f"The text model knows {settings.vocab_size} tokens, its tokenizer {vocabulary}.", "Take both from the same folder."
@@ -133,9 +143,34 @@ class PretrainedText(nn.Module):
 
     def forward(self, tokens: TokenBatch) -> Tensor:
         """Encode S sentences to (S, width)."""
+        return encode_by_length(tokens, self._encode) if self._by_length else self._encode(tokens)
+
+    def _encode(self, tokens: TokenBatch) -> Tensor:
         output = self.model(input_ids=tokens.ids, attention_mask=tokens.mask.long(), output_hidden_states=True)
         features = torch.stack(output.hidden_states[-POOLED_LAYERS:]).mean(dim=0)
-        return mean_of_tokens(features, tokens.mask if self._masked else None)
+        words = tokens.mask & ~torch.isin(tokens.ids, self._special) if len(self._special) else tokens.mask
+        return mean_of_tokens(features, words if self._masked else None)
+
+
+def encode_by_length(tokens: TokenBatch, encode: Callable[[TokenBatch], Tensor]) -> Tensor:
+    """What `encode` makes of sentences, asked for groups of like length that are cut to their longest, in the sentences' order.
+
+    Args:
+        tokens: S sentences, padded on the right.
+        encode: Takes sentences, gives a row each that does not depend on their padding.
+
+    Returns:
+        (S, width), the same as for all at once up to rounding.
+    """
+    lengths = tokens.mask.sum(dim=1).clamp(min=1)
+    order = torch.argsort(lengths, stable=True)
+    group = (lengths[order] + LENGTH_STEP - 1) // LENGTH_STEP
+    sizes = torch.unique_consecutive(group, return_counts=True)[1].tolist()
+    rows: list[Tensor] = []
+    for members in order.split(sizes):
+        longest = int(lengths[members].max())
+        rows.append(encode(TokenBatch(tokens.ids[members, :longest], tokens.mask[members, :longest])))
+    return torch.cat(rows)[torch.argsort(order)]
 
 
 def _small(config: VisionConfig) -> PreTrainedConfig:

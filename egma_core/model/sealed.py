@@ -9,11 +9,12 @@ import contextlib
 import hashlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from uuid import uuid4
 
 from egma_core.errors import CheckpointError
+from egma_core.files import disk_in_words, replace_file
 
 SEAL = "MANIFEST.sha256"
 
@@ -34,24 +35,26 @@ def write_sealed(folder: Path, write: Callable[[Path], None]) -> None:
         )
     unfinished = folder.with_name(f".{folder.name}.{uuid4().hex}.unfinished")
     try:
-        unfinished.mkdir(parents=True)
-        write(unfinished)
-        _seal(unfinished)
-        _put_in_place(unfinished, folder)
-    except OSError as error:
-        raise CheckpointError(
-            f"The checkpoint {folder.name} could not be written ({error.strerror}).", "Look at the disk's free space and rights."
-        ) from error
+        with disk_in_words(CheckpointError, f"The checkpoint {folder.name} could not be written"):
+            unfinished.mkdir(parents=True)
+            write(unfinished)
+            _seal(unfinished)
+            _put_in_place(unfinished, folder)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def check_seal(folder: Path) -> None:
+def check_seal(folder: Path, needed: Collection[str]) -> None:
     """Compare every file of a sealed folder with its hash; files added later are left alone.
 
+    Args:
+        folder: The folder.
+        needed: Names that the seal must hold, since a seal that was cut off at the end of a line looks whole by itself.
+
     Raises:
-        CheckpointError: The folder is missing, not sealed, or a file of it is missing or altered.
+        CheckpointError: The folder is missing, not sealed, or a file of it is missing, altered or unreadable.
     """
+    again = "Use another checkpoint, or copy this one again."
     if not folder.is_dir():
         raise CheckpointError(f"There is no checkpoint folder {folder}.", "Check the path.")
     try:
@@ -60,19 +63,18 @@ def check_seal(folder: Path) -> None:
         raise CheckpointError(
             f"{folder.name} is no checkpoint: it has no readable {SEAL}.", "Choose a folder such as step_000100 of a run."
         ) from error
-    for line in lines:
-        digest, _, name = line.partition("  ")
+    digests = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+    for name in needed:
+        if name not in digests:
+            raise CheckpointError(f"The checkpoint {folder.name} is not whole: its {SEAL} does not hold {name}.", again)
+    for name, digest in digests.items():
         path = folder / name
         if not name or path.parent != folder or not path.is_file():
-            raise CheckpointError(
-                f"The checkpoint {folder.name} is not whole: {name or 'a file'} is missing.",
-                "Use another checkpoint, or copy this one again.",
-            )
-        if file_digest(path) != digest:
-            raise CheckpointError(
-                f"The checkpoint {folder.name} is damaged: {name} is not as it was written.",
-                "Use another checkpoint, or copy this one again.",
-            )
+            raise CheckpointError(f"The checkpoint {folder.name} is not whole: {name or 'a file'} is missing.", again)
+        with disk_in_words(CheckpointError, f"{name} of the checkpoint {folder.name} cannot be read", again):
+            found = file_digest(path)
+        if found != digest:
+            raise CheckpointError(f"The checkpoint {folder.name} is damaged: {name} is not as it was written.", again)
 
 
 def seal_hash(folder: Path) -> str:
@@ -100,12 +102,12 @@ def _put_in_place(unfinished: Path, folder: Path) -> None:
     older = folder.with_name(f".{folder.name}.{uuid4().hex}.replaced")
     if folder.exists():
         # No system replaces a folder that holds files in one step; the new one is whole and safe before the old one goes.
-        folder.replace(older)
+        replace_file(folder, older)
     try:
-        unfinished.replace(folder)
+        replace_file(unfinished, folder)
     except OSError:
         with contextlib.suppress(FileNotFoundError):
-            older.replace(folder)
+            replace_file(older, folder)
         raise
     _sync_folder(folder.parent)
     shutil.rmtree(older, ignore_errors=True)

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import re
+from pathlib import Path, PureWindowsPath
 
 from egma_core.errors import ConfigError
+
+HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", re.ASCII)
+
+
+def without_folders(source: str) -> str:
+    """A source as it may be told to others: a hub name as it is, of a local path its last part alone."""
+    if HUB_NAME.fullmatch(source) and not Path(source).exists():
+        return source
+    return PureWindowsPath(source).name  # which takes both kinds of slash
 
 
 def missing_source(source: str, part: str) -> ConfigError:

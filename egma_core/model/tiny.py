@@ -77,7 +77,7 @@ class TinyText(nn.Module):
         super().__init__()
         self.width = config.width
         self.backbone: dict[str, Any] | None = None
-        self.masked = config.pooling == "masked"
+        self.masked = config.pooling != "legacy_unmasked"
         self.words = nn.Embedding(vocabulary, config.width)
         self.position = nn.Parameter(torch.randn(config.max_tokens, config.width) * 0.02)
         self.layers = nn.ModuleList(Layer(config.width) for _ in range(config.layers))

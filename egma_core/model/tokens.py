@@ -54,6 +54,11 @@ class Tokenizer(Protocol):
         """How many different ids there are."""
         ...
 
+    @property
+    def special(self) -> tuple[int, ...]:
+        """Ids of the tokens put around every sentence, which stand for no word of it."""
+        ...
+
     def encode(self, sentences: Sequence[str]) -> TokenBatch:
         """Tokenise at least one sentence; what is longer than the configuration allows is cut off.
 
@@ -85,11 +90,31 @@ class WordTokenizer:
         if len(self._ids) != len(self.words) or "" in self._ids:
             raise ConfigError("A vocabulary holds an empty word or the same word twice.", "Build it with WordTokenizer.build.")
 
+    special: tuple[int, ...] = ()
+
     @classmethod
     def build(cls, sentences: Iterable[str], config: TextConfig, *, at_least: int = 1) -> WordTokenizer:
         """A vocabulary of every word that occurs `at_least` times in the sentences, in alphabetical order."""
         counts = Counter(word for sentence in sentences for word in normalise_sentence(sentence).split())
         return cls(sorted(word for word, n in counts.items() if n >= at_least), config)
+
+    @classmethod
+    def build_shared(cls, reports: Iterable[tuple[str, str]], config: TextConfig, *, patients: int = 2) -> WordTokenizer:
+        """A vocabulary of every word that was said of at least so many patients, in alphabetical order.
+
+        What was said of one patient alone may be a name, and a vocabulary is passed on with its model. Those words also
+        are what the unknown word is trained by.
+
+        Args:
+            reports: Pairs of a patient's pseudonym and a sentence.
+            config: The limits of the text encoder.
+            patients: How many.
+        """
+        said_of: dict[str, set[str]] = {}
+        for patient, sentence in reports:
+            for word in normalise_sentence(sentence).split():
+                said_of.setdefault(word, set()).add(patient)
+        return cls(sorted(word for word, whose in said_of.items() if len(whose) >= patients), config)
 
     @property
     def size(self) -> int:
@@ -114,14 +139,22 @@ class PretrainedTokenizer:
     """A tokenizer in the `tokenizer.json` form of the tokenizers library, as pretrained text models bring it."""
 
     def __init__(self, text: str, config: TextConfig) -> None:
-        """Take the contents of a `tokenizer.json` and the limits of the text encoder."""
-        from tokenizers import Tokenizer as Backend
+        """Take the contents of a `tokenizer.json` and the limits of the text encoder.
 
+        Raises:
+            MissingExtraError: tokenizers is not installed.
+        """
+        try:
+            from tokenizers import Tokenizer as Backend
+        except ImportError as error:
+            raise MissingExtraError("A pretrained text model's tokenizer", "train") from error
         self._backend = Backend.from_str(text)
         self._backend.no_padding()
         self._backend.enable_truncation(config.max_tokens)
         self._config = config
         self._pad = next((i for token in ("[PAD]", "<pad>") if (i := self._backend.token_to_id(token)) is not None), 0)
+        probe = self._backend.encode("a")
+        self.special = tuple(sorted({i for i, is_special in zip(probe.ids, probe.special_tokens_mask, strict=True) if is_special}))
 
     @classmethod
     def of(cls, config: TextConfig) -> PretrainedTokenizer:
@@ -136,7 +169,7 @@ class PretrainedTokenizer:
         except ImportError as error:
             raise MissingExtraError("A pretrained text model", "train") from error
         try:
-            tokenizer = AutoTokenizer.from_pretrained(config.source, local_files_only=True)
+            tokenizer = AutoTokenizer.from_pretrained(config.source, local_files_only=True, trust_remote_code=False)
         except (OSError, ValueError) as error:
             raise missing_source(config.source, "text") from error
         backend = getattr(tokenizer, "backend_tokenizer", None)
@@ -161,8 +194,12 @@ class PretrainedTokenizer:
         return self._backend.to_str()
 
 
-def build_tokenizer(config: TextConfig, sentences: Iterable[str]) -> Tokenizer:
-    """The tokenizer of a configured text model: its own where it is pretrained, else a vocabulary of the training sentences' words.
+def build_tokenizer(config: TextConfig, reports: Iterable[tuple[str, str]]) -> Tokenizer:
+    """The tokenizer of a configured text model: its own where it is pretrained, else the words that training patients share.
+
+    Args:
+        config: The text model.
+        reports: Pairs of a patient's pseudonym and a sentence, of the training split alone; see `WordTokenizer.build_shared`.
 
     Raises:
         ConfigError: The pretrained one is not on this machine.
@@ -170,7 +207,7 @@ def build_tokenizer(config: TextConfig, sentences: Iterable[str]) -> Tokenizer:
     """
     if config.kind == "transformers" and config.source:
         return PretrainedTokenizer.of(config)
-    return WordTokenizer.build(sentences, config)
+    return WordTokenizer.build_shared(reports, config)
 
 
 def read_tokenizer(path: Path, config: TextConfig) -> Tokenizer:

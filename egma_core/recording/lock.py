@@ -2,23 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 
 from egma_core.errors import RecordingError
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _claim(file: int) -> None:
-        msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
-
-else:
-    import fcntl
-
-    def _claim(file: int) -> None:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+from egma_core.files import Claim, disk_in_words
 
 
 class RecordingLock:
@@ -33,21 +20,12 @@ class RecordingLock:
         Raises:
             RecordingError: Another process records into it, or the folder cannot be written.
         """
-        path = folder / "recording.lock"
-        try:
-            self._file: int | None = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError as error:
-            raise RecordingError(
-                f"The library's folder {folder} cannot be written ({error.strerror}).", "Check its permissions."
-            ) from error
-        try:
-            _claim(self._file)
-        except OSError as error:
-            self.release()
-            raise RecordingError("Another program is recording into this library.", "End that recording first.") from error
+        with disk_in_words(RecordingError, f"The library's folder {folder} cannot be written", "Check its permissions."):
+            try:
+                self._claim = Claim(folder / "recording.lock")
+            except BlockingIOError as error:
+                raise RecordingError("Another program is recording into this library.", "End that recording first.") from error
 
     def release(self) -> None:
         """Give the right back."""
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
+        self._claim.release()

@@ -6,7 +6,7 @@ lines and clips that nobody mentions. None of it depends on the findings. An L a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +44,20 @@ class Phantom:
     def usual_places(self, name: FindingName) -> tuple[Rect, ...]:
         """Image boxes where a reader of this film looks for a finding."""
         return usual_places(name, self.anatomy)
+
+    @property
+    def healthy_anatomy(self) -> Anatomy:
+        """The chest as it was before any finding: cardiomegaly is a change of it."""
+        return random_anatomy(np.random.default_rng((self.seed, 0)))
+
+    def without(self, name: FindingName) -> Phantom:
+        """The same patient on the same film, with everything but one finding.
+
+        Exposure, grain, hardware and every other finding stay as they are, since each finding is drawn by random numbers of its own;
+        so the film differs only where the finding was drawn. An enlarged heart goes back to the size it had, the others' places stay.
+        """
+        anatomy = self.healthy_anatomy if name == "cardiomegaly" else self.anatomy
+        return replace(self, anatomy=anatomy, findings=tuple(finding for finding in self.findings if finding.name != name))
 
     def pixels(self) -> NDArray[np.uint16]:
         """The film: (SIDE, SIDE) uint16, 12 bits stored, high values bright."""

@@ -68,8 +68,7 @@ def random_findings(anatomy: Anatomy, names: Sequence[FindingName], rng: np.rand
     """
     severities = {name: int(rng.choice(SEVERITIES)) for name in names}
     if "cardiomegaly" in severities:
-        share_of_chest = 0.515 + 0.04 * severities["cardiomegaly"] + rng.uniform(0.0, 0.03)
-        anatomy = replace(anatomy, heart_width=share_of_chest * 2 * anatomy.half_width)
+        anatomy = with_enlarged_heart(anatomy, severities["cardiomegaly"], rng)
     free = [place for name in FINDINGS for place in possible_places(name)]
     found: list[Finding] = []
     for index in rng.permutation(len(names)):
@@ -78,15 +77,21 @@ def random_findings(anatomy: Anatomy, names: Sequence[FindingName], rng: np.rand
         if room:
             side, zone = room[int(rng.integers(len(room)))]
             free = [place for place in free if place != (side, zone)]
-            extent = _extent(name, anatomy, side, zone, severities[name], rng)
+            extent = random_extent(name, anatomy, side, zone, severities[name], rng)
             found.append(Finding(name, side, zone, severities[name], extent, anatomy.stance.box(extent)))
     return anatomy, tuple(found)
+
+
+def with_enlarged_heart(anatomy: Anatomy, severity: int, rng: np.random.Generator) -> Anatomy:
+    """The chest whose heart has grown beyond half of the chest's width."""
+    share_of_chest = 0.515 + 0.04 * severity + rng.uniform(0.0, 0.03)
+    return replace(anatomy, heart_width=share_of_chest * 2 * anatomy.half_width)
 
 
 def usual_places(name: FindingName, anatomy: Anatomy) -> tuple[Rect, ...]:
     """Image boxes where a reader looks for a finding, whether or not it is there."""
     rng = np.random.default_rng(0)
-    extents = [_extent(name, anatomy, side, zone, 2, rng) for side, zone in possible_places(name)]
+    extents = [random_extent(name, anatomy, side, zone, 2, rng) for side, zone in possible_places(name)]
     if name == "edema":
         both = extents[0]
         extents = [Rect(both.left, both.top, both.left * 0.25, both.bottom), Rect(both.right * 0.25, both.top, both.right, both.bottom)]
@@ -101,8 +106,8 @@ def possible_places(name: FindingName) -> list[tuple[Side | None, Zone]]:
     return [(side, zone) for side in sides for zone in ZONES[name]]
 
 
-def _extent(name: FindingName, anatomy: Anatomy, side: Side | None, zone: Zone, severity: int, rng: np.random.Generator) -> Rect:
-    """The finding's rectangle in the plane."""
+def random_extent(name: FindingName, anatomy: Anatomy, side: Side | None, zone: Zone, severity: int, rng: np.random.Generator) -> Rect:
+    """A rectangle of the plane in which the finding may lie, given its side, zone and severity."""
     if side is None:
         return anatomy.heart_extent() if name == "cardiomegaly" else anatomy.both_lungs()
     sign = 1.0 if side == "left" else -1.0

@@ -35,12 +35,12 @@ class ReaderModel:
             Quarterly Journal of Experimental Psychology 62, 1457-1506).
         fixation_sd_s: Its standard deviation; durations are log-normal.
         saccade_s: Time between two fixations, a saccade of several degrees (about 0.03 to 0.05 s, Rayner 2009).
-        dispersion: Standard deviation of looks around the middle of a thing, as a share of its width and height.
-        dispersion_px: The least standard deviation, in image pixels.
-        elsewhere: Share of looks that rest on neither the thing spoken of nor anything in particular.
-        missed: Share of findings that are overlooked; day-to-day error rates of radiologists are put at 3 to 5 %
-            (Brady 2017, Insights into Imaging 8, 171-182), and near 30 % where only abnormal films are counted
-            (Berlin 2014, Diagnosis 1, 79-84).
+        dispersion: Standard deviation of looks around the middle of a thing, as a share of its width and height; could not be sourced.
+        dispersion_px: The least standard deviation, in image pixels; could not be sourced.
+        elsewhere: Share of looks that rest on neither the thing spoken of nor anything in particular; could not be sourced.
+        missed: Share of findings, each by itself, that are overlooked. No source gives it per finding: day-to-day error rates of
+            radiologists are put at 3 to 5 % of studies (Brady 2017, Insights into Imaging 8, 171-182), and near 30 % where only
+            abnormal films are counted (Berlin 2014, Diagnosis 1, 79-84).
         unlocated: Share of sentences that name a finding without saying where it is.
         ungraded: Share of sentences that name a finding without saying how large or severe it is.
         denials: Least and most sentences that say something is absent.
@@ -72,10 +72,10 @@ SOURCES: Mapping[str, str] = {
     "fixation_s": "mean fixation, s; Rayner 2009",
     "fixation_sd_s": "its standard deviation, s; assumption",
     "saccade_s": "time between fixations, s; Rayner 2009",
-    "dispersion": "spread of looks, share of the finding's size; assumption",
-    "dispersion_px": "least spread, px of a 512 px film; assumption",
-    "elsewhere": "share of looks elsewhere; assumption",
-    "missed": "share of findings missed; Brady 2017: 3 to 5 % of studies day to day; Berlin 2014: near 30 % of abnormal films",
+    "dispersion": "spread of looks, share of the finding's size; could not be sourced",
+    "dispersion_px": "least spread, px of a 512 px film; could not be sourced",
+    "elsewhere": "share of looks elsewhere; could not be sourced",
+    "missed": "findings missed; could not be sourced per finding; of studies 3 to 5 % (Brady 2017), 30 % of abnormal (Berlin 2014)",
     "unlocated": "share of sentences without place words; assumption",
     "ungraded": "share of sentences without severity; assumption",
     "denials": "sentences that deny a finding, least and most; assumption",

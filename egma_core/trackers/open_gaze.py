@@ -167,6 +167,9 @@ class OpenGazeConnection:
                     self._socket = self._connect()
                 except OSError:
                     continue
+                if self._closed.is_set():  # closed meanwhile, which could hang up the old connection only
+                    self._hang_up()
+                    return
                 self._changed(True)
                 break
 

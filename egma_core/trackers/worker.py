@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 from collections.abc import Callable
@@ -9,6 +10,8 @@ from typing import Any
 
 from egma_core.errors import EgmaError, TrackerError
 from egma_core.trackers.calibration import CalibrationEventKind, Point, Task
+
+_LOG = logging.getLogger(__name__)
 
 
 class _Job:
@@ -25,9 +28,12 @@ class _Job:
             self._value = self._work()
         except EgmaError as error:
             self._error = error
-        except BaseException:
-            self._error = TrackerError("The tracker's driver failed during the calibration.", "Leave the calibration and begin again.")
-            raise
+        except Exception as error:  # noqa: BLE001 - a driver may raise anything, and who leaves later needs this thread alive
+            # The type alone: a maker's message may name a device or a place.
+            _LOG.error("A tracker's driver failed during calibration: %s", type(error).__name__)
+            self._error = TrackerError(
+                f"The tracker's driver failed during the calibration ({type(error).__name__}).", "Leave the calibration and begin again."
+            )
         finally:
             self._ended.set()
 
@@ -41,7 +47,7 @@ class _Job:
 
 
 class ThreadWorker:
-    """A thread that lives from the first call of a calibration until calibration mode is left."""
+    """A thread that lives from the first call of a calibration until calibration mode is left, whatever a call raises."""
 
     def __init__(self) -> None:
         """Without a thread as long as there is nothing to do."""

@@ -15,6 +15,7 @@ import tomli_w
 from egma_core.assets import resource, resources
 from egma_core.errors import ConfigError
 from egma_core.examples.config import DataConfig
+from egma_core.files import disk_in_words, replace_file
 from egma_core.model.config import LossConfig, ModelConfig
 from egma_core.options import Option, from_mapping, group, option, options_of, to_mapping
 
@@ -106,10 +107,15 @@ def override(config: TrainingConfig, settings: Mapping[str, str]) -> TrainingCon
 
 
 def save_config(path: Path, config: TrainingConfig) -> None:
-    """Write every setting of a configuration as TOML, so that the file says all that decides the run; an existing file is replaced."""
+    """Write every setting of a configuration as TOML, so that the file says all that decides the run; an existing file is replaced.
+
+    Raises:
+        ConfigError: The disk refuses.
+    """
     unfinished = path.with_name(path.name + ".tmp")
-    unfinished.write_text(tomli_w.dumps(to_mapping(config)), encoding="utf-8", newline="\n")
-    unfinished.replace(path)
+    with disk_in_words(ConfigError, f"The training configuration {path.name} cannot be written"):
+        unfinished.write_text(tomli_w.dumps(to_mapping(config)), encoding="utf-8", newline="\n")
+        replace_file(unfinished, path)
 
 
 def presets() -> tuple[str, ...]:

@@ -82,8 +82,6 @@ def put_gradients(model: Egma, batch: Batch, config: TrainingConfig, runtime: Ru
     terms = loss_terms(model, union, embeddings.films, embeddings.sentences, config.loss)
     values = {name: float(term.detach()) for name, term in terms.items()}
     values["gaze_share"] = float(union.has_gaze.double().mean())
-    if not terms["loss"].requires_grad:  # nothing but gaze is asked for, and nobody looked
-        return values
     precision.scaled(terms["loss"]).backward()
 
     gradients = [_own_rows(leaf, tensors, runtime) for leaf, tensors in zip(leaves, everyones, strict=True)]
@@ -142,8 +140,7 @@ def _send_back(tensors: list[Tensor], gradients: list[Tensor | None], starts: li
     pairs = [
         (tensor, gradient[start:stop])
         for tensor, gradient, start, stop in zip(tensors, gradients, starts, stops, strict=True)
-        if gradient is not None and tensor.requires_grad
+        if gradient is not None
     ]
-    if pairs:
-        torch.autograd.backward([tensor for tensor, _ in pairs], [gradient for _, gradient in pairs])
+    torch.autograd.backward([tensor for tensor, _ in pairs], [gradient for _, gradient in pairs])
     return stops

@@ -22,9 +22,13 @@ from typing import Any
 
 from egma_core.errors import TrainingError
 from egma_core.training.config import TrainingConfig, save_config
+from egma_core.training.run import RunFolder
 
 LISTEN_S = 0.2
 """How often a request to stop is looked for while nothing is said."""
+
+OWN_GROUP = subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0
+"""Beside a session of its own, which is POSIX's: Ctrl+C in the terminal is this process's to pass on."""
 
 GRACE_S = 10.0
 """How long the others may take to notice that one of them failed, before they are ended."""
@@ -63,6 +67,11 @@ def train_in_processes(
         crew = [_Member(command, rank, n, port) for rank in range(n)]
         try:
             return _listen(crew, emit, should_stop)
+        except TrainingError as error:
+            # What the leading process has words for it logs itself; that it spoke of anything says that the folder is the run's.
+            if crew[0].heard and crew[0].error is None:
+                RunFolder(out).log_error(None, error, None)
+            raise
         finally:
             for member in crew:
                 member.end()
@@ -83,11 +92,17 @@ class _Member:
         if sys.platform == "win32":
             variables["USE_LIBUV"] = 0  # torch's Windows wheels have none
         environment = {**os.environ, **{name: str(value) for name, value in variables.items()}}
-        # Its own session: Ctrl+C in the terminal is this process's to pass on.
         self.child = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8", env=environment, start_new_session=True
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            encoding="utf-8",
+            env=environment,
+            start_new_session=True,
+            creationflags=OWN_GROUP,
         )
         self.rank = rank
+        self.heard = False
         self.error: tuple[str, str] | None = None
         self.said: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self._reader = threading.Thread(target=self._read, name=f"events of process {rank}", daemon=True)
@@ -128,6 +143,7 @@ class _Member:
             if event["event"] == "error":
                 self.error = self.error or (event["what"], event["remedy"])
             else:
+                self.heard = True
                 self.said.put(event)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -42,7 +43,7 @@ def train(config: TrainingConfig, manifest_path: Path, out: Path, *, emit: Emit,
         out: The run's folder (see `RunFolder`); made if need be.
         emit: Takes each event, a JSON object whose key `event` is `damaged` (a checkpoint that was left out), `start`,
             `step`, `evaluation`, `checkpoint`, and at the end `done` or `stopped`. All are also appended to the run's
-            `events.jsonl`.
+            `events.jsonl`; and there alone, as `error`, what ended the run once its folder was accepted.
         should_stop: Asked before each step; once true in any process, the state is saved and training stops.
 
     Returns:
@@ -51,15 +52,15 @@ def train(config: TrainingConfig, manifest_path: Path, out: Path, *, emit: Emit,
     Raises:
         InterchangeError: The manifest cannot be used.
         ConfigError: The configuration does not fit the model, or this machine.
-        TrainingError: The folder holds another run, there is too little to train on, the loss is no number any more,
-            memory ran out, or another process of the run failed.
+        TrainingError: The folder holds another run or one that is being trained, there is too little to train on, the
+            loss is no number any more, memory ran out, the disk refuses, or another process of the run failed.
         CheckpointError: No checkpoint to go on from is whole, or the disk refuses a new one.
         ImageError: A film cannot be decoded.
         MissingExtraError: The configuration needs a package that is not installed.
     """
     keep_memory()
-    with open_runtime(config) as runtime, memory_in_words():
-        start = begin(config, manifest_path, out, runtime)
+    with open_runtime(config) as runtime, contextlib.ExitStack() as accepted, memory_in_words():
+        start = begin(config, manifest_path, out, runtime, accepted)
         with Reporter(start.run, emit, config.tensorboard, start.progress.step, runtime.place) as report:
             for words in start.damaged:
                 report("damaged", step=start.progress.step, what=words)
@@ -87,6 +88,7 @@ def _train(config: TrainingConfig, start: Start, runtime: Runtime, report: Repor
         improved = False
         if last or progress.step % evaluate_every == 0:
             seen = runtime.lead(lambda: validate(learner.model, start.validation, config.loss, learner.precision))
+            _check_finite(seen, progress.step, "validation ")
             progress, improved = _judged(progress, seen)
             report("evaluation", step=progress.step, best=improved, **seen)
         if last or improved or progress.step % checkpoint_every == 0:
@@ -126,15 +128,19 @@ def _step(
     precision.scaler.unscale_(optimiser)
     norm = float(nn.utils.clip_grad_norm_(model.parameters(), config.optim.clip_norm or math.inf))
     overflowed = precision.scaler.is_enabled() and not math.isfinite(norm)
-    wrong = [name for name, value in values.items() if not math.isfinite(value)]
-    if wrong or not (overflowed or math.isfinite(norm)):
-        raise TrainingError(
-            f"After {step} steps the {(wrong or ['gradient'])[0].replace('_', '-')} is no finite number any more.",
-            "Lower the learning rate or lengthen the warm-up, and train again in another folder.",
-        )
+    _check_finite(values if overflowed else {**values, "gradient": norm}, step)
     precision.step(optimiser)
     model.clamp_scale()
     return {**values, "gradient_norm": None if overflowed else norm, "temperature": 1 / float(model.scale.detach())}
+
+
+def _check_finite(figures: Mapping[str, float], step: int, whose: str = "") -> None:
+    wrong = next((name for name, value in figures.items() if not math.isfinite(value)), None)
+    if wrong is not None:
+        raise TrainingError(
+            f"After {step} steps the {whose}{wrong.replace('_', '-')} is no finite number any more.",
+            "Lower the learning rate or lengthen the warm-up, and train again in another folder.",
+        )
 
 
 def _judged(progress: Progress, figures: dict[str, float]) -> tuple[Progress, bool]:

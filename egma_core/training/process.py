@@ -21,7 +21,6 @@ from egma_core.errors import ConfigError, EgmaError, MissingExtraError
 from egma_core.training.config import TrainingConfig, load_config
 from egma_core.training.launcher import train_in_processes
 from egma_core.training.place import find_place, processes_to_start
-from egma_core.training.run import RunFolder
 
 Emit = Callable[[dict[str, Any]], None]
 
@@ -41,19 +40,22 @@ def run_training(config: TrainingConfig, manifest: Path, out: Path, emit: Emit) 
         emit: Takes each event (see `egma_core.training.loop.train`).
 
     Returns:
-        `done` or `stopped`.
+        `done`; `stopped`, when a person asked for it; or `warned`, when the system did by SIGTERM or SIGUSR1 before it takes
+        the machine away, so that whoever started the run may want to queue it again.
 
     Raises:
-        EgmaError: Anything that keeps training from beginning or going on; it is logged among the run's events.
+        EgmaError: Anything that keeps training from beginning or going on; once the folder is accepted, it is logged
+            among the run's events.
     """
     impatient = not find_place().launcher
     with stop_signals(signal.SIGINT, *WARNINGS, impatient=impatient) as asked:
-        return _train(config, manifest, out, emit, asked)
+        outcome = _train(config, manifest, out, emit, lambda: bool(asked))
+        return "warned" if outcome == "stopped" and set(asked) & set(WARNINGS) else outcome
 
 
 @contextlib.contextmanager
-def stop_signals(*numbers: int, impatient: bool = False) -> Generator[Callable[[], bool], None, None]:
-    """Note these signals instead of ending; gives a question that is true once one has come.
+def stop_signals(*numbers: int, impatient: bool = False) -> Generator[list[int], None, None]:
+    """Note these signals instead of ending; gives the list of those that came, which grows.
 
     Args:
         numbers: The signals.
@@ -68,7 +70,7 @@ def stop_signals(*numbers: int, impatient: bool = False) -> Generator[Callable[[
 
     before = {number: signal.signal(number, ask) for number in numbers}
     try:
-        yield lambda: bool(asked)
+        yield asked
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -94,7 +96,7 @@ def main() -> int:
                 stopping = True
             else:
                 channel.fail(ConfigError(f"Training cannot do '{command.do}'.", 'Send {"do": "stop"}.'))
-        return stopping or channel.ended or signalled()
+        return stopping or channel.ended or bool(signalled)
 
     with stop_signals(*WARNINGS) as signalled:
         try:
@@ -106,23 +108,16 @@ def main() -> int:
 
 
 def _train(config: TrainingConfig, manifest: Path, out: Path, emit: Emit, should_stop: Callable[[], bool]) -> str:
-    place = find_place()
+    processes = processes_to_start(config, find_place())
+    if processes > 1:
+        return train_in_processes(processes, config, manifest, out, emit, should_stop)
     try:
-        processes = processes_to_start(config, place)
-        if processes > 1:
-            return train_in_processes(processes, config, manifest, out, emit, should_stop)
-        try:
-            from egma_core.training.loop import train
-        except ModuleNotFoundError as error:
-            if (error.name or "").partition(".")[0] == "egma_core":
-                raise
-            raise MissingExtraError("Training", "train") from error
-        return train(config, manifest, out, emit=emit, should_stop=should_stop)
-    except EgmaError as error:
-        run = RunFolder(out)
-        if place.leads and run.config.is_file():
-            run.log({"event": "error", "what": error.what, "remedy": error.remedy})
-        raise
+        from egma_core.training.loop import train
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "egma_core":
+            raise
+        raise MissingExtraError("Training", "train") from error
+    return train(config, manifest, out, emit=emit, should_stop=should_stop)
 
 
 if __name__ == "__main__":

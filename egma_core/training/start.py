@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import sys
 from dataclasses import dataclass, replace
@@ -15,10 +16,11 @@ from egma_core.errors import CheckpointError, ConfigError, TrainingError
 from egma_core.examples.batch import PictureShape
 from egma_core.examples.loader import ExampleLoader, FilmCache
 from egma_core.examples.manifest import Manifest
-from egma_core.model.checkpoint import find_checkpoint, load_model, read_provenance
+from egma_core.model.checkpoint import find_checkpoint, load_model, read_provenance, shareable
 from egma_core.model.config import ModelConfig
 from egma_core.model.egma import Egma
 from egma_core.model.sealed import check_seal, seal_hash
+from egma_core.model.sources import without_folders
 from egma_core.model.tokens import build_tokenizer
 from egma_core.options import to_mapping
 from egma_core.training.config import TrainingConfig
@@ -28,7 +30,7 @@ from egma_core.training.precision import Precision
 from egma_core.training.randomness import seed_all
 from egma_core.training.run import RunFolder, open_run
 from egma_core.training.runtime import Runtime
-from egma_core.training.state import Learner, Progress, load_state
+from egma_core.training.state import STATE_FILES, Learner, Progress, load_state
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,10 @@ class Start:
     sizes: dict[str, Any]
 
 
-def begin(config: TrainingConfig, manifest_path: Path, out: Path, runtime: Runtime) -> Start:
+def begin(config: TrainingConfig, manifest_path: Path, out: Path, runtime: Runtime, accepted: contextlib.ExitStack) -> Start:
     """Open a run's folder and read its latest whole checkpoint, or make a new model; the same weights in every process.
+
+    Until `accepted` ends, the folder is this run's alone and errors are logged in it; see `open_run`.
 
     Raises:
         InterchangeError: The manifest cannot be used.
@@ -74,9 +78,10 @@ def begin(config: TrainingConfig, manifest_path: Path, out: Path, runtime: Runti
     """
     threads = use_threads(config, runtime.place)
     _check_compile(config, runtime.device)
+    _check_terms(config)
     precision = Precision(config.optim.precision, runtime.device)
     manifest = Manifest.load(manifest_path)
-    run = runtime.lead(lambda: open_run(out, config, manifest))
+    run = runtime.lead(lambda: open_run(out, config, manifest, accepted))
     if len(set(runtime.each(manifest.hash))) > 1:
         raise TrainingError("The processes of the run were given different examples.", "Give all of them the same manifest or library.")
     latest, damaged = runtime.lead(lambda: latest_whole(run))
@@ -84,10 +89,12 @@ def begin(config: TrainingConfig, manifest_path: Path, out: Path, runtime: Runti
         learner, progress, parent = _fresh(config, manifest, precision, runtime)
     else:
         learner, progress, parent = _resumed(run, latest, config, precision, runtime)
+    _check_batch_norm(config, learner.model, runtime)
     runtime.spread(value.detach() for value in learner.model.state_dict().values())
     if config.optim.compile:
         cast(nn.Module, learner.model.vision).compile()
     training, validation = _loaders(config, manifest, learner.model, runtime)
+    gaze = training.gaze_used()
     return Start(
         run=run,
         manifest=manifest,
@@ -97,7 +104,7 @@ def begin(config: TrainingConfig, manifest_path: Path, out: Path, runtime: Runti
         learner=learner,
         progress=progress,
         saved_at=progress.step if latest else None,
-        provenance={"manifest": manifest.hash, "config": to_mapping(config), "parent": parent},
+        provenance={"manifest": manifest.hash, "config": to_mapping(_shareable(config)), "parent": parent, "gaze": gaze},
         damaged=damaged,
         sizes={
             "device": str(runtime.device),
@@ -107,6 +114,8 @@ def begin(config: TrainingConfig, manifest_path: Path, out: Path, runtime: Runti
             "examples": len(training.films),
             "validation_examples": len(validation.films),
             "batches_per_epoch": len(training),
+            "gaze_patients": gaze["patients"],
+            "gaze_sentences": gaze["sentences"],
         },
     )
 
@@ -124,7 +133,7 @@ def latest_whole(run: RunFolder) -> tuple[Path | None, tuple[str, ...]]:
     broken: dict[Path, CheckpointError] = {}
     for folder in run.newest_first():
         try:
-            check_seal(folder)
+            check_seal(folder, STATE_FILES)
         except CheckpointError as error:
             broken[folder] = error
             continue
@@ -162,8 +171,8 @@ def _fresh(config: TrainingConfig, manifest: Manifest, precision: Precision, run
             )
         model.config, parent = config.model, seal_hash(source)
     else:
-        sentences = (s.text for e in manifest.of("train") for s in e.sentences)
-        model = Egma(config.model, build_tokenizer(config.model.text, sentences))
+        reports = ((e.patient, s.text) for e in manifest.of("train") for s in e.sentences)
+        model = Egma(config.model, build_tokenizer(config.model.text, reports))
     if runtime.place.rank:
         seed_all(config.seed, runtime.place.rank)
     model = model.to(runtime.device).train()
@@ -199,12 +208,38 @@ def _loaders(config: TrainingConfig, manifest: Manifest, model: Egma, runtime: R
 
 
 def _same_network(one: ModelConfig, other: ModelConfig) -> bool:
-    """Whether weights of one fit the other and mean the same; how films are scored, and where encoders came from, may differ."""
+    """Whether weights of one fit the other; how films are scored, sentences grouped, and where encoders came from, may differ."""
 
     def plain(config: ModelConfig) -> ModelConfig:
-        return replace(config, score="", vision=replace(config.vision, source=""), text=replace(config.text, source=""))
+        return replace(config, score="", vision=replace(config.vision, source=""), text=replace(config.text, source="", by_length=False))
 
     return plain(one) == plain(other)
+
+
+def _shareable(config: TrainingConfig) -> TrainingConfig:
+    """The configuration as a checkpoint tells it to others, without this machine's folders."""
+    return replace(
+        config,
+        model=shareable(config.model),
+        data=replace(config.data, cache_folder=without_folders(config.data.cache_folder)),
+        start_from=without_folders(config.start_from),
+    )
+
+
+def _check_terms(config: TrainingConfig) -> None:
+    loss = config.loss
+    if not (loss.fine_grained_weight or loss.gaze_weight or loss.mapping_weight or loss.global_weight):
+        raise ConfigError("Every loss term has the weight 0, so there is nothing to learn.", "Give one of them a weight.")
+
+
+def _check_batch_norm(config: TrainingConfig, model: Egma, runtime: Runtime) -> None:
+    """Refuse what batch normalisation would make another computation: its figures are of the films in one pass of one process."""
+    split = config.optim.micro_batch or runtime.place.world > 1
+    if split and any(isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d) for module in model.modules()):
+        raise ConfigError(
+            "The image encoder normalises over the films of a batch, which must then be in one pass of one process.",
+            "Set optim.micro_batch to 0 and devices and nodes to 1, or choose a backbone without, such as Swin, ViT or ConvNeXt.",
+        )
 
 
 def _check_compile(config: TrainingConfig, device: torch.device) -> None:

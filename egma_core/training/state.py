@@ -13,10 +13,10 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from egma_core.errors import CheckpointError
-from egma_core.model.checkpoint import load_model, save_model
+from egma_core.model.checkpoint import MODEL_FILES, load_model, save_model, save_tensors
 from egma_core.model.egma import Egma
 from egma_core.training.config import TrainingConfig
 from egma_core.training.optim import build_optimiser
@@ -25,6 +25,9 @@ from egma_core.training.randomness import RandomState, seed_all
 from egma_core.training.runtime import Runtime
 
 OPTIMISER, TRAINING = "optimiser.safetensors", "training.json"
+STATE_FILES = (*MODEL_FILES, OPTIMISER, TRAINING)
+"""What a checkpoint that training can go on from holds."""
+
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 
 
@@ -90,7 +93,7 @@ def save_state(folder: Path, learner: Learner, progress: Progress, random: Seque
         state["scaler"] = scaler
 
     def write(unfinished: Path) -> None:
-        save_file(state, unfinished / OPTIMISER)
+        save_tensors(unfinished / OPTIMISER, state)
         (unfinished / TRAINING).write_text(json.dumps(asdict(progress), indent=1) + "\n", encoding="utf-8", newline="\n")
 
     save_model(folder, learner.model, {**provenance, "step": progress.step}, more=write)

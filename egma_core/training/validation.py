@@ -69,7 +69,10 @@ def _pointing(patches: Tensor, sentences: Tensor, batch: Batch) -> Tensor:
 
 
 def _ranks(patches: Tensor, sentences: list[Tensor], counts: list[int], films: tuple[str, ...]) -> Tensor:
-    """(n,) rank of each report's own film among the other films (1 is best); a film read twice is no rival of itself."""
+    """(n,) rank of each report's own film among the other films (1 is best); a film read twice is no rival of itself.
+
+    A score that is no finite number is the worst there is: last for a report's own film, no better than any for a rival.
+    """
     places = {film: i for i, film in enumerate(dict.fromkeys(films))}
     own = torch.tensor([places[film] for film in films], device=patches.device)
     first = torch.tensor([films.index(film) for film in places], device=patches.device)
@@ -79,6 +82,8 @@ def _ranks(patches: Tensor, sentences: list[Tensor], counts: list[int], films: t
     scores = torch.zeros(len(counts), len(candidates), device=patches.device).index_add_(0, report, by_sentence)
     reached = scores.gather(1, own[:, None])
     rivals = torch.ones_like(scores, dtype=torch.bool).scatter_(1, own[:, None], False)
-    better = ((scores > reached) & rivals).sum(dim=1).double()
-    level = ((scores == reached) & rivals).sum(dim=1).double()
+    lost = ~torch.isfinite(reached)
+    rivals_worth = rivals & (torch.isfinite(scores) | lost)
+    better = ((lost | (scores > reached)) & rivals_worth).sum(dim=1).double()
+    level = (~lost & (scores == reached) & rivals_worth).sum(dim=1).double()
     return 1 + better + level / 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -32,11 +33,17 @@ def _gaze(corner: str, seed: int) -> GazeComponents:
 
 
 @pytest.fixture
-def toy_manifest(tmp_path: Path) -> Callable[..., Path]:
-    """Make `n` training, `n_validation` and `n_test` films with a mark, sentences and gaze, and a manifest; return its path."""
+def toy_manifest(tmp_path: Path, toy_manifest_in: Callable[..., Path]) -> Callable[..., Path]:
+    """`toy_manifest_in` for this test's folder."""
+    return partial(toy_manifest_in, tmp_path)
 
-    def make(n: int = 16, n_validation: int = 8, n_test: int = 0, *, gaze: bool = True) -> Path:
-        films = tmp_path / "films"
+
+@pytest.fixture(scope="session")
+def toy_manifest_in() -> Callable[..., Path]:
+    """In a folder, make `n` training and some other films with a mark, sentences and gaze, and a manifest; return its path."""
+
+    def make(folder: Path, n: int = 16, n_validation: int = 8, n_test: int = 0, *, gaze: bool = True) -> Path:
+        films = folder / "films"
         films.mkdir()
         splits: list[Split] = ["train"] * n + ["validation"] * n_validation + ["test"] * n_test
         examples: list[Example] = []
@@ -51,7 +58,7 @@ def toy_manifest(tmp_path: Path) -> Callable[..., Path]:
             examples.append(
                 Example(f"ex{seed:03d}", f"P{seed}", "reader-1", f"{seed}.dcm", digest, (SIDE, SIDE), (corner,), split, origin, sentences)
             )
-        path = tmp_path / "manifest.json"
+        path = folder / "manifest.json"
         Manifest(films, tuple(examples), "toy").save(path)
         return path
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from egma_app.cli.ablation import command_of
 from egma_app.cli.main import main
 from egma_core.ablation.plan import StudyPlan
 
@@ -35,14 +37,28 @@ def test_a_study_is_made_and_its_table_can_be_written_again(tmp_path: Path, monk
     status, said = run("--out", str(out), "--quick", "--jobs", "1", "--seeds", "1")
     assert status == 0, said
     table = (out / "ablation.md").read_text(encoding="utf-8")
-    assert "`egma ablate --out study --quick --seeds 1`" in table
+    assert "`egma ablate --out study --quick`" in table
     assert table in said
     (out / "ablation.md").unlink()
-    assert run("--out", str(out), "--quick", "--seeds", "1", "--table")[0] == 0
+    assert run("--out", str(out), "--table")[0] == 0
     assert (out / "ablation.md").read_text(encoding="utf-8") == table
-    status, said = run("--out", str(out), "--quick", "--seeds", "2", "--table")
+    status, said = run("--out", str(out), "--seeds", "2", "--table")
+    assert status == 2
+    assert "the plan is the one in the folder" in said
+    status, said = run("--out", str(out), "--quick", "--seeds", "2")
     assert status == 2
     assert "another plan" in said
+
+
+def test_the_command_that_is_told_makes_the_plan_again() -> None:
+    quick = StudyPlan.quick()
+    for plan, words in (
+        (StudyPlan(), "egma ablate --out study"),
+        (quick, "egma ablate --out study --quick"),
+        (replace(quick, seeds=3, budgets=(50, 100)), "egma ablate --out study --quick --seeds 3 --budgets 50,100"),
+        (replace(StudyPlan(), conditions=("no_gaze", "gaze_5")), "egma ablate --out study --conditions no_gaze,gaze_5"),
+    ):
+        assert command_of(Path("study"), plan) == words
 
 
 @pytest.mark.parametrize(
@@ -53,7 +69,7 @@ def test_a_study_is_made_and_its_table_can_be_written_again(tmp_path: Path, monk
         (("--conditions", "no_gaze,gaze_7"), "gaze_7"),
         (("--conditions", "gaze_100"), "compared with no_gaze"),
         (("--seeds", "0"), "seeds"),
-        (("--table",), "No run"),
+        (("--table",), "holds no study"),
     ],
 )
 def test_what_cannot_be_is_said_in_words(tmp_path: Path, arguments: tuple[str, ...], words: str) -> None:
@@ -61,3 +77,4 @@ def test_what_cannot_be_is_said_in_words(tmp_path: Path, arguments: tuple[str, .
     assert status == 2
     assert words in said
     assert "Traceback" not in said
+    assert not (tmp_path / "study").exists()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +84,7 @@ def test_all_parts_in_words(run_folder: Path, tmp_path: Path) -> None:
         "text finds film, P@1",
         "random order: 0.125",
         "AUROC, 1 % of patients",
+        "The penalty is chosen on the labels of all 6 validation films, so the rows below 100 % use more labels",
         "8 phrases of 2 findings on 8 films; 14 phrases' films were not at hand",
         "relative to their mean over 6 validation films",
     ):
@@ -97,10 +100,11 @@ def test_other_splits_are_allowed_and_said(run_folder: Path) -> None:
 def test_a_protocol_beside_published_figures(run_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "films").mkdir()
     lines = ["patientId,x,y,width,height,Target"]
-    for i in range(6):
+    for i in range(14, 20):
         example(i, "test", tmp_path / "films")
         lines.append(f"{i},,,,,0" if i % 3 else f"{i},1,2,3,4,1")
     (tmp_path / "labels.csv").write_text("\n".join(lines), encoding="utf-8")
+    assert len(lines) == 7
     chosen = ("--protocol", "rsna", "--data", tmp_path / "films", "--labels", tmp_path / "labels.csv")
     done = evaluated(run_folder, *chosen)
     assert done.exit_code == 0, done.output
@@ -109,6 +113,58 @@ def test_a_protocol_beside_published_figures(run_folder: Path, tmp_path: Path) -
     report = json.loads(evaluated(run_folder, *chosen, "--json").stdout)
     assert report["class_score"] == "ensemble" and report["reference_films"] == 0
     assert report["protocol"]["zero_shot"]["chance"] == pytest.approx(4 / 6)
+    assert "order films by the difference of the two classes' scores" in done.stdout
+    (compared,) = report["notes"]
+    assert "6 films reported on were compared with the 14" in compared and "None is in both" in compared
+    example(3, "test", tmp_path / "films")
+    (tmp_path / "labels.csv").write_text("\n".join([*lines, "3,,,,,0"]), encoding="utf-8")
+    with pytest.raises(ConfigError, match="1 of the 7 films"):
+        main.commands["evaluate"].main([str(run_folder), *map(str, chosen)], standalone_mode=False)
+    assert "OVERLAP WITH TRAINING: 1 of the 7 films" in evaluated(run_folder, *chosen, "--allow-overlap").stdout
+
+
+def test_another_manifest_is_compared_with_the_runs_own(run_folder: Path, tmp_path: Path) -> None:
+    own = Manifest.load(run_folder / "manifest.json")
+    leaking = tmp_path / "leaking.json"
+    moved = tuple(replace(e, split="test") for e in own.examples if e.id in ("ex0", "ex9", "ex14", "ex15"))
+    Manifest(own.films, moved).save(leaking)
+    refused = evaluated(run_folder, "--manifest", leaking)
+    assert refused.exit_code == 2 and "2 of the 4 films to report on" in refused.stderr and "--allow-overlap" in refused.stderr
+    allowed = evaluated(run_folder, "--manifest", leaking, "--allow-overlap", "--no-gaze")
+    assert "Note: OVERLAP WITH TRAINING: 2 of the 4 films" in allowed.stdout
+    clean = tmp_path / "clean.json"
+    Manifest(own.films, own.of("test")).save(clean)
+    assert "None is in both" in evaluated(run_folder, "--manifest", clean, "--no-gaze").stdout
+    checkpoint = tmp_path / "alone"
+    shutil.copytree(run_folder / "checkpoints" / "step_000001", checkpoint)
+    alone = evaluated(checkpoint, "--manifest", clean, "--no-gaze").stdout
+    assert "Note: Not checked for films in common with training" in alone
+
+
+def test_boxes_on_films_of_a_folder_are_compared_too(run_folder: Path, tmp_path: Path) -> None:
+    films = Manifest.load(run_folder / "manifest.json").films
+    phrases = tuple(PhraseBoxes(f"{i}.dcm", "a nodule", "nodule", np.array([[5.0, 5, 20, 20]]), None, "") for i in (2, 16))
+    write_boxes(tmp_path / "boxes.csv", phrases)
+    refused = evaluated(run_folder, "--boxes", tmp_path / "boxes.csv", "--data", films)
+    assert refused.exit_code == 2 and "1 of the 9 films to report on" in refused.stderr
+
+
+def test_centring_on_films_that_are_not_there(run_folder: Path, tmp_path: Path) -> None:
+    own = Manifest.load(run_folder / "manifest.json")
+    films, run = tmp_path / "films", tmp_path / "run"
+    shutil.copytree(own.films, films)
+    shutil.copytree(run_folder, run)
+    replace(own, films=films).save(run / "manifest.json")
+    gone = [films / e.film for e in own.of("validation")]
+    gone[0].unlink()
+    assert "relative to 5 other films, since 1 of the 6 validation films" in evaluated(run, "--no-gaze").stdout
+    for path in gone[1:]:
+        path.unlink()
+    plain = json.loads(evaluated(run, "--no-gaze", "--json").stdout)
+    assert plain["reference_films"] == 0 and "Scores are plain" in plain["notes"][0] and "6 of the 6 validation films" in plain["notes"][0]
+    assert json.loads(evaluated(run, "--no-gaze", "--no-centre", "--json").stdout)["notes"] == []
+    refused = evaluated(run, "--centre")
+    assert refused.exit_code == 2 and "6 of the 6 validation films that the run's manifest names are not there" in refused.stderr
 
 
 @pytest.mark.parametrize(
@@ -117,6 +173,13 @@ def test_a_protocol_beside_published_figures(run_folder: Path, tmp_path: Path) -
         (("--protocol", "rsna"), "needs the data set"),
         (("--protocol", "imagenet"), "There is no protocol"),
         (("--protocol", "rsna", "--data", os.curdir, "--labels", "x.csv", "--retrieval"), "--retrieval has no meaning"),
+        (("--protocol", "rsna", "--split", "test"), "--split has no meaning in a protocol"),
+        (("--protocol", "rsna", "--no-gaze"), "--no-gaze has no meaning"),
+        (("--protocol", "rsna", "--gaze"), "--gaze has no meaning"),
+        (("--protocol", "rsna", "--overlap-of", "minmax"), "--overlap-of has no meaning"),
+        (("--protocol", "rsna", "--tolerance", "0"), "--tolerance has no meaning"),
+        (("--tolerance", "3"), "--tolerance has no meaning without --boxes"),
+        (("--overlap-of", "cosine"), "--overlap-of has no meaning without --boxes"),
         (("--labels", "x.csv"), "belong to a protocol"),
         (("--probe", "--split", "validation"), "cannot report on validation"),
         (("--prompts", "none"), "no prompt set"),

@@ -41,6 +41,14 @@ def test_settings_are_changed_on_the_way(tmp_path: Path, trained: list[TrainingC
     assert "stopped at step 1 of 2" in done.output
 
 
+@pytest.mark.parametrize(("outcome", "status"), [("done", 0), ("stopped", 0), ("warned", 75)])
+def test_the_exit_status_tells_a_batch_script_to_queue_the_job_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, outcome: str, status: int
+) -> None:
+    monkeypatch.setattr("egma_core.training.process.run_training", lambda *_: outcome)
+    assert train(tmp_path).exit_code == status
+
+
 @pytest.mark.parametrize(
     ("more", "words"),
     [
@@ -70,11 +78,12 @@ def test_an_error_of_another_process_names_it(tmp_path: Path, monkeypatch: pytes
 
 def test_events_become_lines() -> None:
     start = {"event": "start", "run": "r", "step": 0, "steps": 9, "device": "cpu", "processes": 1, "threads": 2, "weights": 2_500_000}
-    start |= {"examples": 16, "validation_examples": 8, "batches_per_epoch": 2}
+    start |= {"examples": 16, "validation_examples": 8, "batches_per_epoch": 2, "gaze_patients": 7, "gaze_sentences": 30}
     assert training_line(start).startswith(
-        "9 steps: 16 examples in 2 batches a pass, 8 to validate on; 2.5 million weights on cpu, 2 threads"
+        "9 steps: 16 examples in 2 batches a pass, 8 to validate on; gaze of 30 sentences of 7 patients; 2.5 million weights"
     )
     assert training_line(start | {"step": 4, "processes": 3}).startswith("Going on at step 4 of 9: 16")
+    assert training_line(start).endswith("on cpu, 2 threads.")
     assert "3 processes" in training_line(start | {"processes": 3})
     assert training_line({"event": "evaluation", "step": 5, "best": True, "loss": 1.25}) == "Step 5: loss 1.250; the best so far."
     assert training_line({"event": "evaluation", "step": 5, "best": False}) == ""

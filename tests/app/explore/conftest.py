@@ -24,6 +24,6 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = RunFolder(tmp_path_factory.mktemp("runs") / "small")
     folder = run.checkpoint(7)
     folder.parent.mkdir(parents=True)
-    save_model(folder, Egma(config, build_tokenizer(config.text, SENTENCES)), {"step": 7})
+    save_model(folder, Egma(config, build_tokenizer(config.text, [(patient, s) for patient in ("a", "b") for s in SENTENCES])), {"step": 7})
     run.point("best", folder)
     return folder

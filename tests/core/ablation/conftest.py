@@ -10,7 +10,7 @@ import pytest
 
 from egma_core.ablation.folder import StudyFolder
 from egma_core.ablation.plan import BASELINE, FULL, StudyPlan
-from egma_core.ablation.worker import draw_films, make_manifest
+from egma_core.ablation.worker import draw_films, draw_films_without, make_manifest
 
 TINY = StudyPlan(
     conditions=(BASELINE, "gaze_50", FULL, "gaze_10_batch", "no_gaze_missing", "reader_missing"),
@@ -32,6 +32,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny study with its films and readings."""
     folder = StudyFolder.open(tmp_path_factory.mktemp("study") / "tiny", TINY)
     draw_films(folder, [seed for seeds in TINY.phantom_seeds().values() for seed in seeds])
+    draw_films_without(folder, list(TINY.phantom_seeds()["test"]))
     for reader in TINY.readers:
         make_manifest(folder, reader.name)
     return folder.path

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from itertools import pairwise
 
 import pytest
 
+from egma_core.ablation.folder import is_record_of
 from egma_core.ablation.plan import BASELINE, CONDITIONS, READERS, USUAL, StudyPlan, condition_named
 from egma_core.demo.stages import DemoPlan
 from egma_core.errors import ConfigError
@@ -47,6 +49,21 @@ def test_the_record_spells_out_every_condition_and_reader() -> None:
     assert set(record["configurations"]) == {condition.name for condition in CONDITIONS}
     assert record["configurations"]["gaze_10"]["data"]["gaze_share"] == 0.1
     assert record["readers"]["missing"]["model"]["missed"] == 0.3
+
+
+def test_a_plan_knows_its_record_also_from_before_an_option_came() -> None:
+    record = json.loads(json.dumps({"hash": PLAN.hash, **PLAN.record()}))
+    assert is_record_of(record, PLAN)
+    for configuration in record["configurations"].values():
+        del configuration["data"]["flip"]
+    assert is_record_of(record, PLAN)
+    assert not is_record_of(record, dataclasses.replace(PLAN, seeds=4))
+    record["configurations"]["gaze_100"]["data"]["shift"] = 0.1
+    assert not is_record_of(record, PLAN)
+    record["configurations"]["gaze_100"]["data"] = {"shift": 0.07, "one_that_is_gone": 1}
+    assert not is_record_of(record, PLAN)
+    for damaged in (None, [], {}, {"configurations": 3}, {"configurations": {"no_gaze": 3}}):
+        assert not is_record_of(damaged, PLAN)
 
 
 def test_films_are_nobody_elses() -> None:

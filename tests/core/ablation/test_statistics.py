@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from egma_core.ablation.statistics import difference_of, interval_of
+from egma_core.ablation.statistics import crossed_interval, difference_of, interval_of
 
 
 def test_the_interval_is_students() -> None:
@@ -49,3 +49,30 @@ def test_shifting_the_values_shifts_the_interval(values: list[float], shift: flo
     before, after = interval_of(values), interval_of([value + shift for value in values])
     assert after.mean == pytest.approx(before.mean + shift, abs=1e-9)
     assert after.high - after.low == pytest.approx(before.high - before.low, abs=1e-9)
+
+
+def test_the_crossed_interval_covers_the_truth_over_seeds_and_films_where_seeds_are_many() -> None:
+    random, covered = np.random.default_rng(2), list[bool]()
+    for _ in range(50):
+        seeds, films = random.normal(0.2, 0.3, (24, 1)), random.normal(0.0, 0.5, (1, 40))
+        counts = random.integers(0, 4, 40).astype(np.float64)
+        found = crossed_interval((seeds + films) * counts, counts)
+        assert found.mean == pytest.approx(float(((seeds + films) * counts).sum() / (24 * counts.sum())))
+        covered.append(found.low <= 0.2 <= found.high)
+    assert 0.84 <= np.mean(covered) <= 1.0
+
+
+def test_the_crossed_interval_holds_what_varies_between_films_though_seeds_agree() -> None:
+    films = np.random.default_rng(3).normal(0.1, 1.0, 50)
+    sums = np.tile(films, (5, 1))
+    crossed, over_seeds = crossed_interval(sums, np.ones(50)), interval_of(sums.mean(axis=1).tolist())
+    assert over_seeds.high - over_seeds.low < 1e-12
+    assert crossed.high - crossed.low == pytest.approx(2 * 1.96 * films.std() / np.sqrt(50), rel=0.1)
+    assert crossed.mean == pytest.approx(over_seeds.mean)
+
+
+def test_without_films_or_seeds_there_is_no_crossed_interval() -> None:
+    nothing = crossed_interval(np.zeros((3, 2)), np.zeros(2))
+    assert (math.isnan(nothing.mean), nothing.n) == (True, 0)
+    one = crossed_interval(np.ones((1, 4)), np.ones(4))
+    assert (one.mean, math.isnan(one.low), one.n) == (1.0, True, 1)

@@ -24,12 +24,19 @@ def best_of(maps: NDArray[np.float64]) -> NDArray[np.int64]:
     return maps.argmax(axis=2)
 
 
-def swap(maps: NDArray[np.float64]) -> dict[str, float | int]:
+NOBODY = np.zeros((3, 3), dtype=np.bool_)
+"""No sentence has another one on its film."""
+
+
+def swap(maps: NDArray[np.float64], removed: NDArray[np.int64] | None = None) -> dict[str, float | int]:
+    """One sentence about each of three films; `removed` are the best patches on these films without their findings."""
     on_box = np.zeros((3, 49), dtype=np.bool_)
     on_box[range(3), PLACES] = True
     without = np.zeros((3, 5), dtype=np.bool_)
     without[:, 3:] = True
-    return film_swap(best_of(maps), np.arange(3), on_box, without).means(np.ones(3, dtype=np.bool_))
+    best = best_of(maps)
+    taken = best[range(3), range(3)] if removed is None else removed
+    return film_swap(best, np.arange(3), on_box, without, taken, NOBODY).means(np.ones(3, dtype=np.bool_))
 
 
 def test_a_model_that_only_knows_words_gains_nothing_though_it_points_right() -> None:
@@ -38,6 +45,7 @@ def test_a_model_that_only_knows_words_gains_nothing_though_it_points_right() ->
         maps[question, :, place] = 1.0  # the sentence names the place: the same patch on any film
     means = swap(maps)
     assert (means["own"], means["swapped"], means["own_minus_swapped"]) == (1.0, 1.0, 0.0)
+    assert (means["removed"], means["own_minus_removed"], means["n_removed"]) == (1.0, 0.0, 3)
 
 
 def test_a_model_that_sees_gains_what_it_sees() -> None:
@@ -45,8 +53,42 @@ def test_a_model_that_sees_gains_what_it_sees() -> None:
     maps[:, :, 0] = 0.5  # nothing to see: the corner
     for film, place in enumerate(PLACES):
         maps[:, film, place] = 1.0
-    means = swap(maps)
+    means = swap(maps, removed=np.zeros(3, dtype=np.int64))
     assert (means["own"], means["swapped"], means["own_minus_swapped"], means["n"]) == (1.0, 0.0, 1.0, 3)
+    assert (means["removed"], means["own_minus_removed"]) == (0.0, 1.0)
+
+
+def test_an_eye_for_the_place_that_other_films_lack_is_no_sight_of_the_finding() -> None:
+    """Each film's anatomy has the place elsewhere: other films' patches miss the box, the film's own without its finding does not."""
+    maps = np.zeros((3, 5, 49))
+    maps[:, 3:, 0] = 1.0
+    for film, place in enumerate(PLACES):
+        maps[:, film, place] = 1.0
+    means = swap(maps)
+    assert means["own_minus_swapped"] == 1.0
+    assert means["own_minus_removed"] == 0.0
+
+
+def test_whoever_points_at_anything_abnormal_gains_nothing_beside_another_sentence() -> None:
+    """Two findings on one film, a sentence about each; a third sentence is alone on its film."""
+    on_box = np.zeros((3, 49), dtype=np.bool_)
+    on_box[range(3), PLACES] = True
+    film = np.array([0, 0, 1])
+    others = np.array([[False, True, False], [True, False, False], [False, False, False]])
+    without = np.array([[False, True], [False, True], [True, False]])
+
+    def pointing(places: list[int]) -> dict[str, float | int]:
+        best = np.zeros((3, 2), dtype=np.int64)
+        best[range(3), film] = places
+        return film_swap(best, film, on_box, without, np.zeros(3, dtype=np.int64), others).means(np.ones(3, dtype=np.bool_))
+
+    deaf = pointing([PLACES[0], PLACES[0], PLACES[2]])
+    assert (deaf["own_minus_other"], deaf["n_other"], deaf["n"]) == (0.0, 2, 3)
+    assert deaf["own_minus_removed"] == pytest.approx(2 / 3)
+    hears = pointing([PLACES[0], PLACES[1], PLACES[2]])
+    assert (hears["other"], hears["own_minus_other"]) == (0.0, 1.0)
+    swaps_them = pointing([PLACES[1], PLACES[0], PLACES[2]])
+    assert swaps_them["own_minus_other"] == -1.0
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -63,17 +105,21 @@ def test_random_maps_point_by_chance() -> None:
     random = np.random.default_rng(0)
     n = 4000
     on_box = random.random((n, 49)) < 0.2
-    result = film_swap(best_of(random.normal(size=(n, 3, 49))), np.zeros(n, dtype=np.int64), on_box, np.array([[False, True, True]] * n))
+    best, removed = best_of(random.normal(size=(n, 3, 49))), random.integers(0, 49, n)
+    others = np.roll(np.eye(n, dtype=np.bool_), 1, axis=1)
+    result = film_swap(best, np.zeros(n, dtype=np.int64), on_box, np.array([[False, True, True]] * n), removed, others)
     means = result.means(np.ones(n, dtype=np.bool_))
     assert means["own"] == pytest.approx(means["chance"], abs=0.02)
-    assert means["own_minus_swapped"] == pytest.approx(0.0, abs=0.03)
+    for control in ("removed", "swapped", "other"):
+        assert means[f"own_minus_{control}"] == pytest.approx(0.0, abs=0.03)
 
 
 def test_swapped_is_the_mean_over_every_film_without_the_finding() -> None:
     on_box = np.zeros((1, 49), dtype=np.bool_)
     on_box[0, 5] = True
     best = np.array([[5, 5, 5, 0, 1]])
-    result = film_swap(best, np.array([0]), on_box, np.array([[False, False, True, True, True]]))
+    without = np.array([[False, False, True, True, True]])
+    result = film_swap(best, np.array([0]), on_box, without, np.array([5]), np.array([[False]]))
     assert result.own.tolist() == [1.0]
     assert result.swapped.tolist() == pytest.approx([1 / 3])
     assert result.chance.tolist() == pytest.approx([1 / 49])
@@ -81,9 +127,12 @@ def test_swapped_is_the_mean_over_every_film_without_the_finding() -> None:
 
 def test_a_finding_that_every_film_has_is_left_out() -> None:
     on_box = np.ones((2, 4), dtype=np.bool_)
-    result = film_swap(np.zeros((2, 2), dtype=np.int64), np.array([0, 1]), on_box, np.array([[False, False], [True, False]]))
+    without, alone = np.array([[False, False], [True, False]]), np.zeros((2, 2), dtype=np.bool_)
+    result = film_swap(np.zeros((2, 2), dtype=np.int64), np.array([0, 1]), on_box, without, np.zeros(2, dtype=np.int64), alone)
     assert np.isnan(result.swapped[0])
-    assert result.means(np.ones(2, dtype=np.bool_))["n"] == 1
+    means = result.means(np.ones(2, dtype=np.bool_))
+    assert (means["n"], means["n_removed"], means["n_swapped"], means["n_other"]) == (2, 2, 1, 0)
+    assert np.isnan(means["own_minus_other"])
     nothing = result.means(np.zeros(2, dtype=np.bool_))
     assert nothing["n"] == 0
     assert np.isnan(nothing["own"])
@@ -119,6 +168,8 @@ def test_padding_is_taken_into_account() -> None:
     tall = PatchGrid.fit(70, 35, 70, 7, 7)  # 17.5 px of padding at each side
     on_box = cells_on([Rect(0, 0, 10, 10)], [tall])[0].reshape(7, 7)
     assert [(int(r), int(c)) for r, c in zip(*np.nonzero(on_box), strict=True)] == [(0, 2)]
+    mixed = cells_on([Rect(0, 0, 10, 10), Rect(0, 0, 10, 10)], [tall, GRID])
+    assert mixed.argmax(axis=1).tolist() == [2, 0]  # each on its own film's grid
 
 
 def test_a_box_outside_the_picture_takes_none_and_no_boxes_are_no_rows() -> None:

@@ -35,13 +35,24 @@ def test_worked_measures_leave_out_what_was_not_seen() -> None:
     assert grounding.energy_inside(VALUES - 1, INSIDE) == pytest.approx(3.5 / 4.5)
 
 
-def test_pointing_counts_any_of_several_highest_places() -> None:
-    assert grounding.points_inside(VALUES, INSIDE) == 1.0
+def test_pointing_counts_the_share_of_several_highest_places() -> None:
+    assert grounding.points_inside(VALUES, INSIDE) == 3 / 4
     only = np.zeros_like(INSIDE)
     only[1, 1] = True
-    assert grounding.points_inside(VALUES, only) == 1.0
+    assert grounding.points_inside(VALUES, only) == 1 / 4
     only[1, 1], only[2, 3] = False, True
     assert grounding.points_inside(VALUES, only) == 0.0
+    higher = VALUES.copy()
+    higher[0, 0] = 2.0
+    assert grounding.points_inside(higher, INSIDE) == 1.0
+    assert grounding.points_inside(higher, ~INSIDE) == 0.0
+
+
+def test_a_flat_map_points_no_better_than_blindly() -> None:
+    flat = Scripted(lambda film, phrase: np.full((4, 4), 0.25, dtype=np.float32))
+    found = evaluate_grounding(flat, [case("a", "x", "N", [2, 22, 18, 38]), case("b", "x", "N", [0, 0, 40, 8])])
+    assert found.macro["pointing"].value == pytest.approx(found.macro["box_share"].value)
+    assert 0 < found.macro["pointing"].value < 0.15
 
 
 def test_undefined_cases() -> None:
@@ -89,9 +100,9 @@ def case(film: str, phrase: str, label: str, box: list[float], shape: tuple[floa
 
 def test_means_are_of_phrases_then_of_findings() -> None:
     """The film is 40 across in a square of 80, so column 1 of the grid spans its pixels 0 to 20."""
-    cases = [case(str(i), "upper left", "Nodule", [2, 2, 18, 18]) for i in range(3)]
+    cases = [case(str(i), "middle left", "Nodule", [2, 22, 18, 38]) for i in range(3)]
     cases += [case("9", "lower right", "Edema", [22, 62, 38, 78])]
-    result = evaluate_grounding(Scripted(lambda film, phrase: hot(0, 1)), cases)
+    result = evaluate_grounding(Scripted(lambda film, phrase: hot(1, 1)), cases)
     assert (result.n_films, result.n_phrases) == (4, 4)
     assert result.by_label["Nodule"]["pointing"] == 1.0 and result.by_label["Edema"]["pointing"] == 0.0
     assert result.macro["pointing"].value == 0.5
@@ -114,8 +125,8 @@ def test_boxes_drawn_on_a_picture_of_another_size() -> None:
 
 
 def test_pointing_may_be_forgiven_some_pixels() -> None:
-    draw = Scripted(lambda film, phrase: hot(0, 1))
-    beside = [case("a", "x", "N", [2, 24, 18, 40])]
+    draw = Scripted(lambda film, phrase: hot(1, 1))
+    beside = [case("a", "x", "N", [2, 44, 18, 60])]
     assert evaluate_grounding(draw, beside).macro["pointing"].value == 0.0
     assert evaluate_grounding(draw, beside, tolerance_px=15).macro["pointing"].value == 1.0
 
@@ -181,6 +192,11 @@ def test_films_are_found_in_the_manifest_or_in_a_folder(tmp_path: Path) -> None:
     phrases = tuple(PhraseBoxes(f, "x", "N", np.array([[0.0, 0, 9, 9]]), None, "") for f in ("films/0.dcm", "1", "ex2", "3", "elsewhere"))
     cases = cases_in_manifest(phrases, manifest, "test")
     assert [(c.path.name, c.patient) for c in cases] == [("0.dcm", "P0"), ("1.dcm", "P1"), ("2.dcm", "P2")]
+    with_slash = PhraseBoxes("/films/2.dcm", "x", "N", np.array([[0.0, 0, 9, 9]]), None, "")
+    other_way = PhraseBoxes("films\\1.dcm", "x", "N", np.array([[0.0, 0, 9, 9]]), None, "")
+    absent = PhraseBoxes("/a.dcm", "x", "N", np.array([[0.0, 0, 9, 9]]), None, "")
+    found = cases_in_manifest((with_slash, absent, other_way), manifest, "test")
+    assert [(c.path.name, c.phrase.film) for c in found] == [("2.dcm", "/films/2.dcm"), ("1.dcm", "films\\1.dcm")]
     with pytest.raises(ConfigError, match="validation split"):
         cases_in_manifest(phrases, manifest, "validation")
     (tmp_path / "films").mkdir()

@@ -160,6 +160,7 @@ def test_rsna_has_a_line_a_box_and_classes_meet_by_name(tmp_path: Path) -> None:
     report = evaluate_protocol(predictor, protocol, table, tmp_path)
     assert report.zero_shot is not None and report.zero_shot.chance == pytest.approx(6 / 9)
     assert report.zero_shot.classes == ("No Finding", "Pneumonia")
+    assert report.zero_shot.ranked_by == "difference" and report.zero_shot.auroc[0] == report.zero_shot.auroc[1]
     assert report.linear_probe is None
 
 
@@ -217,6 +218,72 @@ def test_films_are_found_by_path_or_by_a_name_that_is_one_films(tmp_path: Path) 
     assert finder.find("c") is None and finder.find("") is None
     with pytest.raises(ConfigError, match="2 files"):
         finder.find("view1_frontal")
+
+    assert finder.find("C:/a.dcm") is None and finder.find("C:a.dcm") is None, "a drive leads out of the folder"
+    outside = tmp_path.parent / "outside.dcm"
+    outside.write_bytes(b"")
+    assert FilmFinder(tmp_path).find(str(outside)) is None and FilmFinder(tmp_path).find(f"/{outside}") is None
+
+
+def write_protocol(path: Path, **lines: str) -> Path:
+    """A protocol on films that are ill or well, by a table's columns Sick and Split, with some of its lines exchanged."""
+    usual = {
+        "name": 'name = "Mine"',
+        "about": 'about = "Films of mine."',
+        "prompts": 'prompts = "mine_prompts.toml"',
+        "class_score": 'class_score = "mean"',
+        "tasks": 'tasks = ["zero_shot"]',
+        "table": '[table]\nimage = "Film"',
+        "well": '[classes.Well]\ncolumn = "Sick"\nis = "-1"',
+        "ill": "[classes.Ill]\ncolumn = 'Sick'\nis_not = [-1, '']",
+        "selection": '[selection]\nrequire = { Split = "10" }',
+    }
+    path.write_text("\n".join((usual | lines).values()), encoding="utf-8")
+    path.with_name("mine_prompts.toml").write_text('[prompts]\nWell = ["no mark"]\nIll = ["a mark"]\n', encoding="utf-8")
+    return path
+
+
+def test_a_protocol_of_ones_own_with_its_prompts_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path.parent)
+    protocol = load_protocol(str(write_protocol(tmp_path / "mine.toml")))
+    assert protocol.prompts.prompts == {"Well": ("no mark",), "Ill": ("a mark",)}
+    assert protocol.classes["Well"].values == ("-1",), "one value is a value, not its letters"
+    assert protocol.require == {"Split": ("10",)}
+    for i in range(4):
+        (tmp_path / f"{i}.dcm").write_bytes(b"")
+    table = write_csv(tmp_path / "t.csv", ("Film", "Sick", "Split"), [(0, "-1", 10), (1, "1", "10.0"), (2, "-1", "1"), (3, "-", "10")])
+    labels = {film.path.name: film.labels[0] for film in protocol_films(protocol, table, tmp_path).films}
+    assert labels == {"0.dcm": "Well", "1.dcm": "Ill", "3.dcm": "Ill"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ({"well": '[classes.Well]\ncolumn = "Sick"\nis = "-1"\nisnt = "2"'}, r"\[classes.Well\] has an entry 'isnt'"),
+        ({"well": '[classes.Well]\ncolumn = "Sick"'}, "either 'is' or 'is_not'"),
+        ({"well": '[classes.Well]\ncolumn = "Sick"\nis = { a = 1 }'}, "neither a value nor a list"),
+        ({"selection": "[selection]\nper_clas = 200"}, r"\[selection\] has an entry 'per_clas'"),
+        ({"selection": '[selection]\nper_class = "200"'}, "no whole number"),
+        ({"selection": "[selection]\nrequire = { Split = [true] }"}, "neither a value nor a list"),
+        ({"table": '[table]\nimage = "Film"\npatent = "x"'}, r"\[table\] has an entry 'patent'"),
+        ({"name": 'name = "Mine"\nprompt = "rsna"'}, "the protocol has an entry 'prompt'"),
+        ({"selection": '[[published]]\nmodel = "A"\nzeroshot = { accuracy = 1 }'}, r"\[\[published\]\] has an entry 'zeroshot'"),
+        ({"prompts": 'prompts = "absent.toml"'}, "absent.toml cannot be read"),
+    ],
+)
+def test_what_nothing_reads_is_refused_by_its_name(tmp_path: Path, lines: dict[str, str], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        load_protocol(str(write_protocol(tmp_path / "mine.toml", **lines)))
+
+
+def test_a_long_name_draws_too(tmp_path: Path) -> None:
+    path = write_protocol(tmp_path / f"{'a_protocol_with_a_long_name_' * 4}.toml", selection="[selection]\nper_class = 2")
+    for i in range(8):
+        (tmp_path / f"{i}.dcm").write_bytes(b"")
+    table = write_csv(tmp_path / "t.csv", ("Film", "Sick"), [(i, -1 if i % 2 else 1) for i in range(8)])
+    drawn = protocol_films(load_protocol(str(path)), table, tmp_path)
+    assert sorted(film.labels[0] for film in drawn.films) == ["Ill", "Ill", "Well", "Well"]
+    assert {f.path for f in protocol_films(load_protocol(str(path)), table, tmp_path).films} == {f.path for f in drawn.films}
 
 
 def test_protocols_and_tables_of_another_form(tmp_path: Path) -> None:

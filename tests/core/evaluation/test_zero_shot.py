@@ -103,6 +103,37 @@ def test_prompts_that_were_trained_on_are_named() -> None:
     assert clean.prompts_seen_in_training == ()
 
 
+TWO = PromptSet("two", {"Ill": ("A mark.",), "Well": ("No mark.",)})
+
+
+def two_classes(*labels: tuple[str, ...]) -> list[Example]:
+    return [example(f"{'w' if 'Well' in own else 'i'}{i}", own) for i, own in enumerate(labels)]
+
+
+def on_a_scale(name: str) -> list[float]:
+    """Both scores rise and fall together from film to film; only their difference tells the classes apart."""
+    level = 10.0 * int(name.split(".")[0][1:])
+    return [level + 1, level] if name.startswith("i") else [level, level + 1]
+
+
+def test_two_classes_that_exclude_each_other_are_ranked_by_the_difference_of_their_scores() -> None:
+    films = two_classes(("Ill",), ("Well",), ("Well",), ("Ill",), ("Well",))
+    result = evaluate_zero_shot(Scripted(on_a_scale), manifest(*films), "test", TWO)
+    assert result.ranked_by == "difference"
+    assert (result.accuracy, result.auroc, result.average_precision) == (1.0, (1.0, 1.0), (1.0, 1.0))
+    assert result.intervals["macro_auroc"] == (1.0, 1.0)
+    turned = evaluate_zero_shot(Scripted(lambda name: on_a_scale(name)[::-1]), manifest(*films), "test", TWO)
+    assert turned.auroc == (0.0, 0.0) and turned.macro_auroc == 0.0
+
+
+def test_two_findings_that_may_meet_keep_their_own_scores() -> None:
+    films = two_classes(("Ill",), ("Well",), ("Well",), ("Ill",), ("Ill", "Well"))
+    result = evaluate_zero_shot(Scripted(on_a_scale), manifest(*films), "test", TWO)
+    assert result.ranked_by == "score" and result.auroc[0] < 1.0
+    three = evaluate_zero_shot(Scripted(by_name), manifest(*SINGLE), "test", PROMPTS)
+    assert three.ranked_by == "score" and three.to_json()["ranked_by"] == "score"
+
+
 def test_labels_that_match_no_class_are_refused_with_both_names() -> None:
     with pytest.raises(ConfigError, match=r"prompt set three.*Labels there: Pneumothorax"):
         evaluate_zero_shot(Scripted(by_name), manifest(example("x", ("Pneumothorax",))), "test", PROMPTS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 from egma_core.errors import DamagedImageError, ImageError, TrainingError
+from egma_core.examples import decoding
 from egma_core.examples.decoding import Decoders
 from egma_core.examples.films import decode_film
 from egma_core.examples.manifest import Manifest
@@ -68,6 +70,45 @@ def test_a_decoder_that_dies_is_an_error_and_the_next_film_gets_a_new_one(
     assert decoders.picture(manifest.film_path(example), example, 32).any()
     decoders.close()
     assert [child.returncode is not None for child in children] == [True, True]
+
+
+def test_a_film_that_never_decodes_is_given_up(toy_manifest: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest = Manifest.load(toy_manifest())
+    example = manifest.examples[0]
+    popen = subprocess.Popen
+    children: list[subprocess.Popen[bytes]] = []
+
+    def start(command: list[str], **settings: object) -> subprocess.Popen[bytes]:
+        hanging = [sys.executable, "-c", "import time; time.sleep(600)"]
+        children.append(popen(command if children else hanging, **settings))  # type: ignore[call-overload]
+        return children[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", start)
+    decoders = Decoders(1)
+    with monkeypatch.context() as patched:
+        patched.setattr(decoding, "ANSWER_S", 0.2)
+        with pytest.raises(ImageError, match=r"Decoding the film 0\.dcm took longer than 0\.2 s and was ended"):
+            decoders.picture(manifest.film_path(example), example, 32)
+    assert children[0].returncode is not None
+    assert decoders.picture(manifest.film_path(example), example, 32).any()
+    decoders.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="process groups are asked for as POSIX has them")
+def test_ctrl_c_in_the_terminal_is_not_for_decoders(toy_manifest: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest = Manifest.load(toy_manifest())
+    popen = subprocess.Popen
+    children: list[subprocess.Popen[bytes]] = []
+
+    def start(command: list[str], **settings: object) -> subprocess.Popen[bytes]:
+        children.append(popen(command, **settings))  # type: ignore[call-overload]
+        return children[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", start)
+    decoders = Decoders(1)
+    decoders.picture(manifest.film_path(manifest.examples[0]), manifest.examples[0], 32)
+    assert os.getpgid(children[0].pid) != os.getpgid(0)
+    decoders.close()
 
 
 def test_closing_lets_go_of_who_waits_and_starts_nothing_any_more(

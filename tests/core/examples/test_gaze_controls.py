@@ -69,6 +69,13 @@ def test_the_whole_readings_gaze_goes_to_every_sentence() -> None:
     assert [len(r) for r in gaze_rows(reading(None, None), "report")] == [0, 0]
 
 
+def test_the_whole_readings_gaze_may_stand_in_where_a_sentence_has_none() -> None:
+    one = reading(gaze(10.0, 11.0), None, gaze(30.0))
+    assert [r[:, 0].tolist() for r in gaze_rows(one, fallback="report")] == [[10.0, 11.0], [10.0, 11.0, 30.0], [30.0]]
+    assert [r[:, 0].tolist() for r in gaze_rows(one)] == [[10.0, 11.0], [], [30.0]]
+    assert [len(r) for r in gaze_rows(reading(None, None), fallback="report")] == [0, 0]
+
+
 def test_controls_hold_in_training_alone_and_in_every_pass(toy_manifest: Callable[..., Path]) -> None:
     manifest = Manifest.load(toy_manifest())
     left, right = gaze(12.0), gaze(60.0)

@@ -30,8 +30,13 @@ def fresh(family: str, size_px: int = 64, levels: int = 1, **more: str) -> Egma:
     return Egma(ModelConfig(vision, text, embed_dim=8), WordTokenizer.build(SENTENCES, text))
 
 
-@pytest.mark.parametrize("size_px", [224, 256, 384, 448])
-@pytest.mark.parametrize(("family", "stride", "levels"), [("swin", 32, 3), ("convnext", 32, 3), ("vit", 16, 1)])
+SIZES = {"swin": (224, 256, 384, 448), "convnext": (224, 448), "vit": (224, 448)}
+
+
+@pytest.mark.parametrize(
+    ("family", "stride", "levels", "size_px"),
+    [(*kind, size) for kind in (("swin", 32, 3), ("convnext", 32, 3), ("vit", 16, 1)) for size in SIZES[kind[0]]],
+)
 def test_grids_come_from_the_encoder(family: str, stride: int, levels: int, size_px: int) -> None:
     model, side = fresh(family, size_px, levels).eval(), size_px // stride
     assert model.grid == (side, side)
@@ -161,6 +166,17 @@ def test_a_model_of_another_kind_is_refused(tmp_path: Path, part: str, kind: str
     vision = VisionConfig(kind="transformers", source=str(tmp_path)) if part == "vision" else VisionConfig(size_px=32)
     with pytest.raises(ConfigError, match="does not serve"):
         Egma(ModelConfig(vision, text), WordTokenizer.build(SENTENCES, text))
+
+
+@pytest.mark.parametrize("kind", ["ResNet", "RegNet"])
+def test_a_backbone_that_cannot_be_read_as_a_grid_is_refused(tmp_path: Path, kind: str) -> None:
+    """These pool on their way, by a layer that is left out here."""
+    small = {"embedding_size": 8, "hidden_sizes": [8, 16], "depths": [1, 1]} | ({"groups_width": 8} if kind == "RegNet" else {})
+    config = getattr(transformers, f"{kind}Config")(**small)
+    transformers.AutoModel.from_config(config).save_pretrained(tmp_path)
+    text = TextConfig(width=16, layers=1)
+    with pytest.raises(ConfigError, match=rf"The image encoder \({kind.lower()}\) does not give .* grid of patches"):
+        Egma(ModelConfig(VisionConfig(kind="transformers", source=str(tmp_path)), text), WordTokenizer.build(SENTENCES, text))
 
 
 def test_a_text_model_that_reads_less_than_a_sentence_may_be_long(tmp_path: Path) -> None:

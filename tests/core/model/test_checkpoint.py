@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 import torch
 
 from egma_core.errors import CheckpointError
+from egma_core.model import sealed
 from egma_core.model.checkpoint import find_checkpoint, load_model, read_provenance, save_model
 from egma_core.model.config import ModelConfig, TextConfig, VisionConfig
 from egma_core.model.egma import Egma
@@ -65,6 +67,7 @@ def test_provenance_is_kept(saved: Path) -> None:
     assert provenance["manifest"] == "abc"
     assert provenance["parent"] is None
     assert provenance["egma"]
+    assert len(provenance["code"]) == 64
     assert provenance["torch"] == torch.__version__
 
 
@@ -72,6 +75,14 @@ def test_hashes_are_those_of_sha256sum(saved: Path) -> None:
     lines = (saved / SEAL).read_text(encoding="utf-8").splitlines()
     assert [line[66:] for line in lines] == FILES
     assert all(line[64:66] == "  " for line in lines)
+
+
+@pytest.mark.parametrize("kept", range(len(FILES)))
+def test_a_seal_that_was_cut_off_is_refused(saved: Path, kept: int) -> None:
+    lines = (saved / SEAL).read_text(encoding="utf-8").splitlines(keepends=True)
+    (saved / SEAL).write_text("".join(lines[:kept]), encoding="utf-8")
+    with pytest.raises(CheckpointError, match=r"not whole: its MANIFEST\.sha256 does not hold"):
+        load_model(saved)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -188,6 +199,42 @@ def test_a_full_disk_is_said_in_words(saved: Path) -> None:
     with pytest.raises(CheckpointError, match="No space left"):
         save_model(saved.with_name("step_000020"), make(), {}, more=fail)
     assert list(saved.parent.iterdir()) == [saved]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the size of files can be limited on POSIX systems")
+def test_a_disk_that_takes_no_more_weights_is_said_in_words(saved: Path) -> None:
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    size = (saved / "model.safetensors").stat().st_size
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size // 2, before[1]))
+    try:
+        with pytest.raises(CheckpointError, match=r"model\.safetensors could not be written"):
+            save_model(saved.with_name("step_000020"), make(), {})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(saved.parent.iterdir()) == [saved]
+
+
+def test_a_file_that_cannot_be_read_is_said_in_words(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(path: Path) -> str:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(sealed, "file_digest", fail)
+    with pytest.raises(CheckpointError, match=r"config\.json of the checkpoint step_000010 cannot be read \(Input/output error\)"):
+        load_model(saved)
+
+
+def test_no_folder_of_this_machine_is_told_and_hub_names_stay(tmp_path: Path) -> None:
+    text = TextConfig(width=16, layers=1, source="emilyalsentzer/Bio_ClinicalBERT")
+    config = ModelConfig(VisionConfig(size_px=32, width=16, source=str(tmp_path / "my swin")), text, embed_dim=8)
+    torch.manual_seed(0)
+    save_model(tmp_path / "step_000001", Egma(config, WordTokenizer.build(SENTENCES, text)), {})
+    described = (tmp_path / "step_000001" / "config.json").read_text(encoding="utf-8")
+    assert str(tmp_path) not in described
+    model = json.loads(described)["model"]
+    assert (model["vision"]["source"], model["text"]["source"]) == ("my swin", "emilyalsentzer/Bio_ClinicalBERT")
+    assert load_model(tmp_path / "step_000001").config.text == text
 
 
 def test_a_runs_best_checkpoint_is_found(tmp_path: Path) -> None:

@@ -170,6 +170,12 @@ def test_what_is_no_file_of_weights(sources: dict[str, Path], tmp_path: Path) ->
         archive.writestr("archive/data.pkl", pickle.dumps({}))
     with pytest.raises(CheckpointError, match="cannot be read"):
         taken(path, sources)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("archive/data.pkl", b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n)R.")  # a tensor, rebuilt from nothing
+        archive.writestr("archive/version", b"3")
+    with pytest.raises(CheckpointError, match="cannot be read") as caught:
+        taken(path, sources)
+    assert isinstance(caught.value.__cause__, TypeError)
     saved([torch.ones(1)], path)
     with pytest.raises(CheckpointError, match="no named weights"):
         taken(path, sources)

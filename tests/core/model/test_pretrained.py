@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -46,7 +48,7 @@ def fresh(*, size_px: int = 64, patch_source: str = "post_ln") -> Egma:
         TextConfig(kind="transformers", width=16, layers=4, max_tokens=16),
         embed_dim=8,
     )
-    return Egma(config, build_tokenizer(config.text, SENTENCES))
+    return Egma(config, WordTokenizer.build(SENTENCES, config.text))
 
 
 @pytest.fixture(scope="module")
@@ -82,10 +84,10 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {name: where / name for name in made}
 
 
-def from_folders(folders: dict[str, Path], vision: str, *, size_px: int = 64, patch_source: str = "post_ln") -> Egma:
+def from_folders(folders: dict[str, Path], vision: str, *, size_px: int = 64, patch_source: str = "post_ln", **text: Any) -> Egma:
     config = ModelConfig(
         VisionConfig(kind="transformers", source=str(folders[vision]), size_px=size_px, patch_source=patch_source),
-        TextConfig(kind="transformers", source=str(folders["bert"]), max_tokens=16),
+        TextConfig(kind="transformers", source=str(folders["bert"]), max_tokens=16, **text),
         embed_dim=8,
     )
     return Egma(config, build_tokenizer(config.text, []))
@@ -142,6 +144,49 @@ def test_sentences_are_the_masked_mean_of_the_last_four_layers(folders: dict[str
     torch.testing.assert_close(beside, expected, atol=1e-5, rtol=0)
 
 
+def test_a_sentence_may_be_the_mean_of_its_words_alone(folders: dict[str, Path]) -> None:
+    """The mean leaves out what the tokenizer put around the sentence, which the layers saw."""
+    model = from_folders(folders, "swin", pooling="masked_words").eval()
+    tokens = model.tokenizer.encode(SENTENCES)
+    assert model.tokenizer.special == (WORDS.index("[CLS]"), WORDS.index("[SEP]"))
+    with torch.no_grad():
+        hidden = model.text.model(tokens.ids, attention_mask=tokens.mask.long(), output_hidden_states=True).hidden_states
+        ours = model.text(tokens)
+    features = torch.stack(hidden[-4:]).mean(dim=0)
+    for row, mask, sentence in zip(features, tokens.mask, ours, strict=True):
+        torch.testing.assert_close(sentence, row[mask][1:-1].mean(dim=0))
+    assert model.state_dict().keys() == from_folders(folders, "swin").state_dict().keys()
+
+
+@pytest.mark.parametrize("pooling", ["masked", "masked_words", "legacy_unmasked"])
+def test_sentences_grouped_by_length_are_the_same_in_their_order(folders: dict[str, Path], pooling: str) -> None:
+    model = from_folders(folders, "swin", pooling=pooling).eval()
+    grouped = from_folders(folders, "swin", pooling=pooling, by_length=True).eval()
+    grouped.load_state_dict(model.state_dict())
+    sentences = ["clear.", SENTENCES[1], "the heart is enlarged.", "no effusion.", " ".join(["heart"] * 14), "clear."]
+    tokens = model.tokenizer.encode(sentences)
+    calls: list[torch.Size] = []
+    grouped.text.model.register_forward_pre_hook(lambda _module, _args, given: calls.append(given["input_ids"].shape), with_kwargs=True)
+    with torch.no_grad():
+        torch.testing.assert_close(grouped.encode_sentences(tokens), model.encode_sentences(tokens), atol=1e-6, rtol=0)
+    whole = [torch.Size([6, 16])]
+    assert calls == (whole if pooling == "legacy_unmasked" else [torch.Size([4, 7]), torch.Size([2, 16])])
+
+
+def test_code_that_lies_beside_a_model_does_not_run(tmp_path: Path) -> None:
+    mark, source = tmp_path / "ran", tmp_path / "model"
+    source.mkdir()
+    (source / "code.py").write_text(f"open({str(mark)!r}, 'w').close()\n", encoding="utf-8")
+    auto = {"AutoConfig": "code.Config", "AutoModel": "code.Model", "AutoTokenizer": "code.Tokenizer"}
+    (source / "config.json").write_text(json.dumps({"model_type": "unheard-of", "auto_map": auto}), encoding="utf-8")
+    text = TextConfig(kind="transformers", source=str(source))
+    with pytest.raises(ConfigError, match=r"The folder .* holds no vision model"):
+        Egma(ModelConfig(VisionConfig(kind="transformers", source=str(source))), WordTokenizer.build(SENTENCES, TextConfig()))
+    with pytest.raises(ConfigError, match=r"The folder .* holds no text model"):
+        build_tokenizer(text, [])
+    assert not mark.exists()
+
+
 def test_a_pretrained_tokenizer_cuts_long_sentences(folders: dict[str, Path]) -> None:
     tokenizer = PretrainedTokenizer.of(TextConfig(kind="transformers", source=str(folders["bert"]), max_tokens=5))
     ids = tokenizer.encode(["no effusion on the heart side"]).ids
@@ -182,7 +227,7 @@ def test_a_missing_model_says_what_to_download(part: str, tmp_path: Path) -> Non
     vision = VisionConfig(kind="transformers", source="nobody/swin-of-nowhere" if part == "vision" else "", size_px=64)
     text = TextConfig(kind="transformers", source="nobody/bert-of-nowhere" if part == "text" else "")
     with pytest.raises(ConfigError) as refusal:
-        Egma(ModelConfig(vision, text), build_tokenizer(text, SENTENCES))
+        Egma(ModelConfig(vision, text), build_tokenizer(text, [("a", SENTENCES[0])]))
     assert f"hf download nobody/{'swin' if part == 'vision' else 'bert'}-of-nowhere" in refusal.value.remedy
     assert f"{part}.source" in refusal.value.remedy
 

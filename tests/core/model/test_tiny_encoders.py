@@ -172,7 +172,7 @@ def test_the_tiny_pair_does_without_transformers() -> None:
         "import sys; import egma_core.model.checkpoint, egma_core.inference.predictor, egma_core.model.losses\n"
         "from egma_core.model.egma import Egma; from egma_core.model.config import ModelConfig\n"
         "from egma_core.model.tokens import build_tokenizer\n"
-        "c = ModelConfig(); Egma(c, build_tokenizer(c.text, ['a b']))\n"
+        "c = ModelConfig(); Egma(c, build_tokenizer(c.text, [('x', 'a b'), ('y', 'a b')]))\n"
         "sys.exit('transformers' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=120).returncode == 0

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 
-from egma_core.errors import ConfigError
+from egma_core.errors import ConfigError, MissingExtraError
 from egma_core.model.config import TextConfig
 from egma_core.model.tokens import UNKNOWN, WordTokenizer, build_tokenizer, read_tokenizer
 
@@ -40,6 +41,24 @@ def test_rare_words_can_be_left_out() -> None:
     assert WordTokenizer.build([*SENTENCES, "The heart."], TextConfig(), at_least=3).words == (".", "the")
 
 
+def test_what_was_said_of_one_patient_alone_is_not_in_the_vocabulary() -> None:
+    reports = [("a", "Mrs Miller has a large heart."), ("a", "Miller again."), ("b", "A large heart."), ("c", "Clear.")]
+    tokenizer = build_tokenizer(TextConfig(), reports)
+    assert isinstance(tokenizer, WordTokenizer)
+    assert tokenizer.words == (".", "a", "heart", "large")
+    assert "iller" not in tokenizer.to_json()
+    assert tokenizer.encode(["Miller is large"]).ids.tolist() == [[UNKNOWN, UNKNOWN, tokenizer.encode(["large"]).ids.item()]]
+    assert build_tokenizer(TextConfig(), [("a", "one"), ("a", "one")]).size == 2
+
+
+def test_without_its_library_a_pretrained_tokenizer_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "tokenizer.json"
+    path.write_text('{"model": {}}', encoding="utf-8")
+    monkeypatch.setitem(sys.modules, "tokenizers", None)
+    with pytest.raises(MissingExtraError, match=r"egma\[train\]"):
+        read_tokenizer(path, TextConfig(kind="transformers"))
+
+
 def test_long_sentences_are_cut() -> None:
     tokenizer = WordTokenizer.build(SENTENCES, TextConfig(max_tokens=4))
     assert tokenizer.encode(SENTENCES).ids.shape == (2, 4)
@@ -58,7 +77,8 @@ def test_nothing_to_encode(sentences: list[str]) -> None:
 
 def test_json_round_trip(tmp_path: Path) -> None:
     config = TextConfig()
-    tokenizer = build_tokenizer(config, SENTENCES)
+    tokenizer = build_tokenizer(config, [(patient, sentence) for patient in ("a", "b") for sentence in SENTENCES])
+    assert tokenizer.size == WordTokenizer.build(SENTENCES, config).size
     path = tmp_path / "tokenizer.json"
     path.write_text(tokenizer.to_json(), encoding="utf-8")
     again = read_tokenizer(path, config)

@@ -84,6 +84,48 @@ def test_a_finding_leaves_exposure_grain_and_hardware_alone(name: FindingName) -
         assert not changed[:, other].any()
 
 
+def test_without_a_finding_only_its_own_surroundings_change() -> None:
+    """On films with several findings, each in turn is taken away; everything outside its footprint is equal to the pixel."""
+    seen: set[FindingName] = set()
+    margin = 46
+    for seed in range(900, 909):
+        phantom = make_phantom(seed, share=0.6)
+        whole = phantom.pixels().astype(int)
+        for finding in phantom.findings:
+            fewer = phantom.without(finding.name)
+            assert fewer.findings == tuple(f for f in phantom.findings if f.name != finding.name)
+            changed = np.abs(whole - fewer.pixels().astype(int))
+            box = finding.box
+            left, top, right, bottom = (int(v) for v in (box.left, box.top, box.right, box.bottom))
+            if finding.name != "pneumothorax":  # of a pneumothorax the box holds the apex alone
+                assert changed[top:bottom, left:right].mean() > 5, (seed, finding.name)
+            footprint = np.zeros((SIDE, SIDE), dtype=bool)
+            if finding.name in ("pleural effusion", "pneumothorax"):  # the whole lung of its side, below or beside the box
+                midline = phantom.anatomy.stance.to_image(np.zeros(SIDE), np.arange(SIDE))[0]
+                across = np.arange(SIDE)[None, :] - midline[:, None]
+                footprint[max(0, top - margin) :] = (
+                    (across > -6)[max(0, top - margin) :] if finding.side == "left" else (across < 6)[max(0, top - margin) :]
+                )
+            elif finding.name == "edema":
+                reach = 130
+                footprint[max(0, top - reach) : bottom + reach] = True
+            else:
+                footprint[max(0, top - margin) : bottom + margin, max(0, left - margin) : right + margin] = True
+            assert changed[footprint].max() > 100, (seed, finding.name)
+            assert not changed[~footprint].any(), (seed, finding.name)
+            seen.add(finding.name)
+    assert seen == set(FINDINGS)
+
+
+def test_without_cardiomegaly_the_heart_has_its_size_from_before() -> None:
+    phantom = make_phantom(60, only="cardiomegaly")
+    before = phantom.without("cardiomegaly")
+    assert before.anatomy == phantom.healthy_anatomy == make_phantom(60, share=0.0).anatomy
+    assert replace(before.anatomy, heart_width=0.0) == replace(phantom.anatomy, heart_width=0.0)
+    assert before.anatomy.heart_width < before.anatomy.half_width < phantom.anatomy.heart_width
+    assert phantom.without("edema") == phantom
+
+
 def test_an_enlarged_heart_is_wider_than_any_normal_one() -> None:
     def share(phantom: Phantom) -> float:
         return phantom.anatomy.heart_width / (2 * phantom.anatomy.half_width)

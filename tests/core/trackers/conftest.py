@@ -37,13 +37,14 @@ def tobii_fakes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 @pytest.fixture
-def make_bench(tobii_fakes: Any) -> Iterator[Callable[[str], Any]]:
+def make_bench(tobii_fakes: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
     """A bench by its driver's name; skipped, visibly, where liblsl is not there."""
     made: list[Any] = []
 
     def make(name: str) -> Any:
         if name == "lsl":
             pytest.importorskip("pylsl", reason="the extra 'lsl' is not installed", exc_type=(ImportError, RuntimeError))
+            monkeypatch.setattr("egma_core.trackers.lsl._SEARCH_S", 60.0)  # it ends as soon as the bench's stream is found
         made.append(benches.BENCHES[name]())
         return made[-1]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,9 +16,10 @@ from hypothesis import strategies as st
 
 from egma_core.errors import TrackerError
 from egma_core.geometry import Screen
+from egma_core.trackers import open_gaze
 from egma_core.trackers.driver import TrackerRequest
 from egma_core.trackers.gazepoint import GazepointTracker
-from egma_core.trackers.open_gaze import parse
+from egma_core.trackers.open_gaze import OpenGazeConnection, parse
 
 SCREEN = Screen(1920, 1080, 531.0, 299.0, 650.0)
 SECOND = 10**9
@@ -72,7 +75,7 @@ def connect(clock: Clock) -> Iterator[Callable[..., GazepointTracker]]:
 
 
 def until(reached: Callable[[], object]) -> None:
-    deadline = time.perf_counter() + 5.0
+    deadline = time.perf_counter() + 60.0
     while not reached():
         assert time.perf_counter() < deadline
         time.sleep(0.001)
@@ -182,7 +185,8 @@ def test_it_shows_our_targets_and_not_its_own(serve: Any, connect: Any) -> None:
 
 def test_a_point_that_the_server_was_through_with_has_failed(serve: Any, connect: Any) -> None:
     server = serve()
-    calibration = connect(server).calibration
+    tracker = connect(server)
+    calibration = tracker.calibration
     points = [(0.5, 0.5), (0.1, 0.1), (0.9, 0.9)]
     calibration.enter(points)
     collected(calibration)
@@ -190,7 +194,7 @@ def test_a_point_that_the_server_was_through_with_has_failed(serve: Any, connect
     server.go.release()
     assert collected(calibration).ok
     server.go.release()  # the server goes on although nobody shows the second point
-    time.sleep(0.05)
+    until(lambda: tracker._connection.calibration.qsize() >= 2)  # that the point is shown, and that it is through
     calibration.collect(points[1])
     assert not collected(calibration).ok
     calibration.collect(points[1])
@@ -215,6 +219,32 @@ def test_an_eye_that_was_not_seen_is_not_calibrated(serve: Any, connect: Any) ->
     collected(calibration)
     calibration.compute()
     assert collected(calibration).result.eyes == {"left"}
+
+
+def test_closing_while_it_reconnects_leaves_no_connection_behind(serve: Any, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connection is lost; just as the new one is made, somebody closes."""
+    server, told = serve(), list[bool]()
+    monkeypatch.setattr(open_gaze, "_RETRY_S", 0.001)
+    connection = OpenGazeConnection(("127.0.0.1", server.port), clock, told.append)
+    made = list[socket.socket]()
+    connecting, go_on = threading.Event(), threading.Event()
+    usual = connection._connect
+
+    def slowly() -> socket.socket:
+        made.append(usual())
+        connecting.set()
+        assert go_on.wait(60.0)
+        return made[-1]
+
+    monkeypatch.setattr(connection, "_connect", slowly)
+    until(lambda: server._client is not None)
+    server.drop()
+    assert connecting.wait(60.0)
+    monkeypatch.setattr(connection._reader, "join", lambda _timeout: go_on.set())  # closed before the new connection is taken on
+    connection.close()
+    until(lambda: not connection._reader.is_alive())
+    assert [one.fileno() for one in made] == [-1], "the new connection is hung up too"
+    assert told == [False], "nobody is told that it is back"
 
 
 @settings(max_examples=50, deadline=None)

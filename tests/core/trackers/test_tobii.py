@@ -157,7 +157,7 @@ def test_a_reader_who_looks_away_fails_the_point(lab: Lab) -> None:
     lab.hardware.eyes_open = False
     calibration.collect((0.5, 0.5))
     events.clear()
-    deadline = time.perf_counter() + 5.0
+    deadline = time.perf_counter() + 60.0
     while not events and time.perf_counter() < deadline:
         events += calibration.poll()
     assert [(event.kind, event.ok, event.error) for event in events] == [("collected", False, None)]

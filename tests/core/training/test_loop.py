@@ -14,15 +14,17 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from egma_core.errors import CheckpointError, TrainingError
+from egma_core.errors import CheckpointError, ConfigError, TrainingError
 from egma_core.examples.config import DataConfig
 from egma_core.examples.manifest import Manifest
-from egma_core.model.checkpoint import load_model, read_provenance
+from egma_core.model import tiny
+from egma_core.model.checkpoint import load_model, read_provenance, save_model
 from egma_core.model.config import LossConfig, ModelConfig, TextConfig, VisionConfig
-from egma_core.training import gradients
+from egma_core.training import gradients, validation
 from egma_core.training.config import OptimConfig, TrainingConfig
 from egma_core.training.loop import train
 from egma_core.training.run import RunFolder
+from egma_core.training.state import STATE_FILES
 
 TINY = TrainingConfig(
     model=ModelConfig(VisionConfig(size_px=64, width=16), TextConfig(width=16, layers=1), embed_dim=16),
@@ -205,6 +207,76 @@ def test_a_loss_that_is_no_number_stops_with_a_remedy_before_it_reaches_the_weig
     assert RunFolder(tmp_path / "run").pointed("latest") == RunFolder(tmp_path / "run").checkpoint(3)
 
 
+def test_a_validation_loss_that_is_no_number_stops_before_a_checkpoint_is_best(
+    tmp_path: Path, toy_manifest: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terms_of = validation.loss_terms
+
+    def poisoned(*arguments: Any) -> dict[str, torch.Tensor]:
+        terms = terms_of(*arguments)
+        return terms | {"gaze": terms["gaze"] * math.nan}
+
+    monkeypatch.setattr(validation, "loss_terms", poisoned)
+    config = dataclasses.replace(TINY, evaluate_every=3)
+    with pytest.raises(TrainingError, match=r"After 3 steps the validation gaze is no finite number .* Lower the learning rate"):
+        run(config, toy_manifest(8, 4), tmp_path / "run")
+    assert RunFolder(tmp_path / "run").newest_first() == []
+
+
+def test_scores_that_are_no_numbers_are_the_worst() -> None:
+    films = ("a", "b", "c")
+    patches = torch.eye(3)[:, None]
+    sentences = torch.tensor([[0.9, 0.1, 0.0], [0.0, math.nan, 0.0], [math.nan, 0.0, 1.0]])
+    sound = [torch.eye(3)[i : i + 1] for i in range(3)]
+    ranks = validation._ranks
+    assert ranks(patches, sound, [1, 1, 1], films).tolist() == [1.0, 1.0, 1.0]
+    assert ranks(patches, [sentences[:1], sentences[1:2], sound[2]], [1, 1, 1], films).tolist() == [1.0, 3.0, 1.0]
+    lost = torch.tensor([[[1.0, 0, 0]], [[math.inf, 0, 0]], [[0, 0, 1.0]]])
+    assert ranks(lost, [sound[0], sound[1], sound[2]], [1, 1, 1], films).tolist()[0] == 1.0
+
+
+@pytest.mark.parametrize("micro_batch", [0, 4])
+def test_batch_normalisation_is_refused_where_it_would_see_parts_of_a_batch(
+    tmp_path: Path, toy_manifest: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, micro_batch: int
+) -> None:
+    plain = tiny.TinyVision.__init__
+
+    def with_batch_norm(self: tiny.TinyVision, config: VisionConfig) -> None:
+        plain(self, config)
+        self.stem.append(torch.nn.BatchNorm2d(config.width))
+
+    monkeypatch.setattr(tiny.TinyVision, "__init__", with_batch_norm)
+    config = dataclasses.replace(TINY, optim=dataclasses.replace(TINY.optim, steps=2, micro_batch=micro_batch))
+    if micro_batch:
+        with pytest.raises(ConfigError, match="normalises over the films of a batch"):
+            run(config, toy_manifest(8, 0), tmp_path / "run")
+    else:
+        assert run(config, toy_manifest(8, 0), tmp_path / "run")[-1]["event"] == "done"
+
+
+def test_without_any_loss_term_there_is_nothing_to_learn(tmp_path: Path, toy_manifest: Callable[..., Path]) -> None:
+    nothing = LossConfig(fine_grained_weight=0.0, gaze_weight=0.0, mapping_weight=0.0, global_weight=0.0)
+    with pytest.raises(ConfigError, match="Every loss term has the weight 0"):
+        run(dataclasses.replace(TINY, loss=nothing), toy_manifest(8, 0), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(("share", "fallback", "expected"), [(1.0, "none", (8, 8)), (1.0, "report", (8, 16)), (0.0, "report", (0, 0))])
+def test_a_run_says_how_much_gaze_it_uses_and_no_folder_of_this_machine(
+    tmp_path: Path, toy_manifest: Callable[..., Path], share: float, fallback: str, expected: tuple[int, int]
+) -> None:
+    data = DataConfig(gaze_share=share, gaze_fallback=fallback, cache_folder=str(tmp_path / "films kept"))
+    config = dataclasses.replace(TINY, data=data, optim=dataclasses.replace(TINY.optim, steps=1))
+    events = run(config, toy_manifest(8, 0), tmp_path / "run")
+    assert (events[0]["gaze_patients"], events[0]["gaze_sentences"]) == expected
+    folder = RunFolder(tmp_path / "run").pointed("best")
+    assert folder is not None
+    provenance = read_provenance(folder)
+    assert provenance["gaze"] == {"patients": expected[0], "sentences": expected[1]}
+    assert provenance["config"]["data"]["cache_folder"] == "films kept"
+    assert all(str(tmp_path) not in path.read_text(encoding="utf-8") for path in folder.glob("*.json"))
+
+
 def test_too_little_to_train_on_is_refused(tmp_path: Path, toy_manifest: Callable[..., Path]) -> None:
     with pytest.raises(TrainingError, match="1 examples to train on"):
         run(TINY, toy_manifest(1, 4), tmp_path / "run")
@@ -215,9 +287,9 @@ def test_a_checkpoint_without_a_training_state_is_not_gone_on_from(tmp_path: Pat
     run(dataclasses.replace(TINY, keep=1), manifest, tmp_path / "run", stop_after=2)
     folder = RunFolder(tmp_path / "run").pointed("latest")
     assert folder is not None
-    seal = folder / "MANIFEST.sha256"
-    kept = [line for line in seal.read_text(encoding="utf-8").splitlines() if "optimiser" not in line]
-    seal.write_text("\n".join(kept) + "\n", encoding="utf-8")
-    (folder / "optimiser.safetensors").unlink()
+    save_model(folder, load_model(folder), {})
+    with pytest.raises(CheckpointError, match=r"not whole: its MANIFEST\.sha256 does not hold optimiser\.safetensors"):
+        run(TINY, manifest, tmp_path / "run")
+    save_model(folder, load_model(folder), {}, more=lambda path: [(path / name).touch() for name in STATE_FILES[-2:]] and None)
     with pytest.raises(CheckpointError, match="no state that training could go on from"):
         run(TINY, manifest, tmp_path / "run")

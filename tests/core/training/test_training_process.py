@@ -116,6 +116,18 @@ def test_errors_are_logged_and_raised_in_the_foreground(tmp_path: Path, toy_mani
     assert json.loads(RunFolder(tmp_path / "run").events.read_text(encoding="utf-8"))["event"] == "error"
 
 
+def test_nothing_is_logged_in_a_run_of_somebody_else(tmp_path: Path, toy_manifest: Callable[..., Path]) -> None:
+    threads, manifest = torch.get_num_threads(), toy_manifest(8, 0)
+    try:
+        run_training(TINY, manifest, tmp_path / "run", lambda event: None)
+        before = {path: path.stat().st_mtime_ns for path in (tmp_path / "run").iterdir()}
+        with pytest.raises(TrainingError, match="another configuration"):
+            run_training(dataclasses.replace(TINY, seed=1), manifest, tmp_path / "run", lambda event: None)
+    finally:
+        torch.set_num_threads(threads)
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "run").iterdir()} == before
+
+
 def test_without_torch_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name == "torch" or name.startswith(("torch.", "egma_core.training.loop"))]:
         monkeypatch.delitem(sys.modules, name)
