@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from pathlib import Path
 from typing import Any
 
 import hypothesis
 import pytest
+
+# As in the program: threads of torch that wait for each other sleep.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 # Timings never decide a test, and a run says the same as the one before it.
 hypothesis.settings.register_profile("egma", deadline=None, derandomize=True, database=None)

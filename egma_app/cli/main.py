@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
+# Threads of torch that wait must sleep: on a machine that has other work too, threads that spin made a training step fourteen
+# times as long. Read when torch is loaded, here and in every child.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 from egma_app.cli import ablation, benchmarks, evaluation, gaze, library, model, program
 from egma_app.cli.command import egma
 
