@@ -55,8 +55,13 @@ def bench_train(films: int = 32, steps: int = 15, rounds: int = 3) -> dict[str, 
         "text_ms": {name: round(milliseconds, 1) for name, milliseconds in text.items()},
         "ratio_text_by_length_to_together": round(text["by_length"] / text["together"], 3),
         "peak_mb": {name: round(statistics.median(values), 1) for name, values in peaks.items()},
-        "ratio_peak_micro_batch_to_whole": round(statistics.median(peaks["micro_batch"]) / statistics.median(peaks["all_threads"]), 3),
+        "ratio_peak_micro_batch_to_whole": _ratio(statistics.median(peaks["micro_batch"]), statistics.median(peaks["all_threads"])),
     }
+
+
+def _ratio(part: float, whole: float) -> float | None:
+    """None where steps are so small that they fit into memory that was there before them."""
+    return round(part / whole, 3) if whole else None
 
 
 def _apart(told: dict[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from PySide6.QtCore import QPoint, QTimer
+from PySide6.QtCore import QModelIndex, QPoint, QTimer
 from PySide6.QtWidgets import QApplication, QWidget
 
 from egma_app.app import main
@@ -98,6 +98,12 @@ class Player:
         QApplication.closeAllWindows()
 
 
+def radiograph(table: Any) -> QModelIndex:
+    """The row of the digital radiograph; a pseudonym, too, may hold the two letters by chance."""
+    model = table.model()
+    return next(model.index(row, 0) for row in range(model.rowCount()) if "DX" in str(model.index(row, 1).data()))
+
+
 def read_films(n: int, pictures: Path) -> Steps:
     """Open a session with the mouse as tracker, and read `n` films with hand and keys, beginning with a digital radiograph."""
     yield lambda: the_window().isVisible() and the_window().workspace() is not None
@@ -128,8 +134,8 @@ def read_films(n: int, pictures: Path) -> Steps:
     yield capture.worklist.search.hasFocus
     write("DX")
     table = capture.worklist.table
-    yield lambda: table.model().rowCount() == 1
-    click(table.viewport(), table.visualRect(table.model().index(0, 0)).center())
+    yield lambda: 0 < table.model().rowCount() < capture.worklist.count
+    click(table.viewport(), table.visualRect(radiograph(table)).center())
     yield lambda: capture.worklist.study is not None and capture.worklist.study.modality == "DX" and capture.films.is_ready
     yield from read_one(capture, 0, pictures)
     press("ctrl+f")
@@ -181,11 +187,12 @@ def look_at_model(pictures: Path) -> Steps:
     explore: Any = the_window().workspace()
     films = explore.films
     yield lambda: films.table.model().rowCount() > 1
+    every = films.table.model().rowCount()
     click(films.filter)
     yield films.filter.hasFocus
     write("DX")
-    yield lambda: films.table.model().rowCount() == 1
-    click(films.table.viewport(), films.table.visualRect(films.table.model().index(0, 0)).center())
+    yield lambda: 0 < films.table.model().rowCount() < every
+    click(films.table.viewport(), films.table.visualRect(radiograph(films.table)).center())
     yield lambda: explore.answers.about("prompts") is not None
     yield lambda: explore.answers.about("reader") is not None
     said = explore.answers.about("reader").sentences
