@@ -49,14 +49,9 @@ def _our_painter(film: NDArray[np.uint16]) -> Painter:
     from egma_app.viewer.image_view import ImageView
     from egma_core.dicom.image import DicomImage, Window
 
-    image = DicomImage(
-        film[None], offset=0, bits_stored=16, modality_lut=None, slope=1.0, intercept=0.0, windows=(), voi_luts=(), inverted=False,
-        padding=None, pixel_spacing_mm=None, spacing_source="", modality="CR", view_position="PA", patient_orientation=("", ""),
-        study_uid="1", series_uid="1.1", instance_uid="1.1.1", sop_class_uid="",
-    )  # fmt: skip
     view = ImageView()
     view.resize(1920, 1080)
-    view.set_image(image)
+    view.set_image(DicomImage.plain(film))
     view.show()
     shown: list[float | None] = [None]
 

@@ -92,6 +92,31 @@ class DicomImage:
     pixel_aspect: float = 1.0
     notes: tuple[str, ...] = field(default=())
 
+    @classmethod
+    def plain(cls, pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> DicomImage:
+        """A film of which nothing is known but one frame of grey levels, (rows, columns), high values bright."""
+        return cls(
+            pixels=pixels.astype(np.uint16)[None],
+            offset=0,
+            bits_stored=8 * pixels.dtype.itemsize,
+            modality_lut=None,
+            slope=1.0,
+            intercept=0.0,
+            windows=(),
+            voi_luts=(),
+            inverted=False,
+            padding=None,
+            pixel_spacing_mm=None,
+            spacing_source="",
+            modality="OT",
+            view_position="",
+            patient_orientation=("", ""),
+            study_uid="",
+            series_uid="",
+            instance_uid="",
+            sop_class_uid="",
+        )
+
     @property
     def rows(self) -> int:
         """Pixels down."""

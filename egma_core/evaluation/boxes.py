@@ -8,7 +8,6 @@ film and phrase are several boxes of one phrase.
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -91,18 +90,6 @@ def read_boxes(path: Path) -> tuple[PhraseBoxes, ...]:
     if not found:
         raise InterchangeError(f"The table of boxes {path.name} is empty.", "Give it one line a box.")
     return tuple(found)
-
-
-def write_boxes(path: Path, phrases: tuple[PhraseBoxes, ...]) -> None:
-    """Write phrases and their boxes as such a table."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["film", "phrase", "label", *EDGES, "patient", "image_width", "image_height"])
-        for phrase in phrases:
-            rows, columns = phrase.shape or ("", "")
-            for left, top, right, bottom in phrase.boxes.tolist():
-                edges = (f"{value:g}" for value in (left, top, right - left, bottom - top))
-                writer.writerow([phrase.film, phrase.phrase, phrase.label, *edges, phrase.patient, columns, rows])
 
 
 def cases_in_manifest(phrases: tuple[PhraseBoxes, ...], manifest: Manifest, split: Split) -> list[GroundingCase]:

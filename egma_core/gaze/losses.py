@@ -7,8 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from egma_core.gaze.samples import GazeSamples
-
 BLINK_S = (0.05, 0.5)
 """Shortest and longest time that eyelids are taken to cover the eyes in a blink."""
 
@@ -80,14 +78,3 @@ def find_losses(time_s: NDArray[np.float64], seen: NDArray[np.bool_]) -> Losses:
         elif whole and BLINK_S[0] - 1e-9 <= offset[k] - onset[k] <= BLINK_S[1] + 1e-9:
             kind[k] = "blink"
     return Losses(onset, offset, kind)
-
-
-def reading_losses(samples: GazeSamples, started_ns: int) -> Losses:
-    """The spans of a binocular recording in which an eye was not seen, in seconds since the reading's start."""
-    seen = np.column_stack(
-        [
-            samples.rows[f"{side}_valid"] & np.isfinite(samples.rows[f"{side}_x"]) & np.isfinite(samples.rows[f"{side}_y"])
-            for side in ("left", "right")
-        ]
-    )
-    return find_losses((samples.host_ns - started_ns) / 1e9, seen)

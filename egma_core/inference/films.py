@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
 from egma_core.dicom.image import DicomImage
@@ -54,25 +53,4 @@ def _picture(path: Path) -> DicomImage:
     # Imported here because the pictures' room brings the library's database along, which DICOM films do not need.
     from egma_core.interchange.images import picture_pixels
 
-    pixels = picture_pixels(path.name, path.read_bytes())
-    return DicomImage(
-        pixels=pixels.astype(np.uint16)[None],
-        offset=0,
-        bits_stored=8 * pixels.dtype.itemsize,
-        modality_lut=None,
-        slope=1.0,
-        intercept=0.0,
-        windows=(),
-        voi_luts=(),
-        inverted=False,
-        padding=None,
-        pixel_spacing_mm=None,
-        spacing_source="",
-        modality="OT",
-        view_position="",
-        patient_orientation=("", ""),
-        study_uid="",
-        series_uid="",
-        instance_uid="",
-        sop_class_uid="",
-    )
+    return DicomImage.plain(picture_pixels(path.name, path.read_bytes()))

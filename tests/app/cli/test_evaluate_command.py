@@ -16,7 +16,6 @@ from click.testing import CliRunner, Result
 from egma_app.cli.main import main
 from egma_core.dicom.writer import FilmTags, write_film
 from egma_core.errors import ConfigError
-from egma_core.evaluation.boxes import PhraseBoxes, write_boxes
 from egma_core.examples.manifest import Example, ExampleSentence, GazeComponents, Manifest
 from egma_core.examples.splits import Split
 from egma_core.model.checkpoint import save_model
@@ -71,9 +70,14 @@ def test_the_usual_report(run_folder: Path) -> None:
     assert plain["reference_films"] == 0 and "gaze_agreement" not in plain
 
 
+def boxes(path: Path, findings: dict[int, str]) -> None:
+    """A table with one box for each film's finding."""
+    rows = [f"{film}.dcm,a {finding},{finding},5,5,15,15" for film, finding in findings.items()]
+    path.write_text("\n".join(["film,phrase,label,x,y,w,h", *rows]) + "\n", encoding="utf-8")
+
+
 def test_all_parts_in_words(run_folder: Path, tmp_path: Path) -> None:
-    phrases = tuple(PhraseBoxes(f"{i}.dcm", f"a {LABELS[i % 2]}", LABELS[i % 2], np.array([[5.0, 5, 20, 20]]), None, "") for i in range(22))
-    write_boxes(tmp_path / "boxes.csv", phrases)
+    boxes(tmp_path / "boxes.csv", {i: LABELS[i % 2] for i in range(22)})
     done = evaluated(run_folder, "--retrieval", "--probe", "--boxes", tmp_path / "boxes.csv", "--tolerance", "2")
     assert done.exit_code == 0, done.output
     for words in (
@@ -143,8 +147,7 @@ def test_another_manifest_is_compared_with_the_runs_own(run_folder: Path, tmp_pa
 
 def test_boxes_on_films_of_a_folder_are_compared_too(run_folder: Path, tmp_path: Path) -> None:
     films = Manifest.load(run_folder / "manifest.json").films
-    phrases = tuple(PhraseBoxes(f"{i}.dcm", "a nodule", "nodule", np.array([[5.0, 5, 20, 20]]), None, "") for i in (2, 16))
-    write_boxes(tmp_path / "boxes.csv", phrases)
+    boxes(tmp_path / "boxes.csv", {2: "nodule", 16: "nodule"})
     refused = evaluated(run_folder, "--boxes", tmp_path / "boxes.csv", "--data", films)
     assert refused.exit_code == 2 and "1 of the 9 films to report on" in refused.stderr
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from egma_core.alignment.patches import PatchGrid
 from egma_core.errors import ConfigError, InterchangeError
 from egma_core.evaluation import grounding
-from egma_core.evaluation.boxes import GroundingCase, PhraseBoxes, cases_in_folder, cases_in_manifest, read_boxes, write_boxes
+from egma_core.evaluation.boxes import GroundingCase, PhraseBoxes, cases_in_folder, cases_in_manifest, read_boxes
 from egma_core.evaluation.grounding import evaluate_grounding
 from egma_core.examples.manifest import Example, ExampleSentence, Manifest
 from egma_core.inference.prediction import Prediction, SimilarityMap
@@ -131,22 +131,20 @@ def test_pointing_may_be_forgiven_some_pixels() -> None:
     assert evaluate_grounding(draw, beside, tolerance_px=15).macro["pointing"].value == 1.0
 
 
-def test_tables_of_boxes_come_back_as_written(tmp_path: Path) -> None:
-    phrases = (
-        PhraseBoxes("films/a.dcm", "a nodule, right", "Nodule", np.array([[1.0, 2, 11, 22], [30, 30, 31.5, 32]]), (80.0, 40.0), "P1"),
-        PhraseBoxes("b", "edema", "Edema", np.array([[0.0, 0, 5, 5]]), None, ""),
+def test_rows_that_share_film_and_phrase_are_one_phrase(tmp_path: Path) -> None:
+    rows = (
+        "film,phrase,label,x,y,w,h,patient,image_width,image_height",
+        'films/a.dcm,"a nodule, right",Nodule,1,2,10,20,P1,40,80',
+        'films/a.dcm,"a nodule, right",Nodule,30,30,1.5,2,P1,40,80',
+        "b,edema,Edema,0,0,5,5,,,",
     )
-    write_boxes(tmp_path / "boxes.csv", phrases)
-    again = read_boxes(tmp_path / "boxes.csv")
-    for one, other in zip(phrases, again, strict=True):
-        assert (one.film, one.phrase, one.label, one.shape, one.patient) == (
-            other.film,
-            other.phrase,
-            other.label,
-            other.shape,
-            other.patient,
-        )
-        np.testing.assert_array_equal(one.boxes, other.boxes)
+    (tmp_path / "boxes.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    nodule, edema = read_boxes(tmp_path / "boxes.csv")
+    assert (nodule.film, nodule.phrase, nodule.label, nodule.patient) == ("films/a.dcm", "a nodule, right", "Nodule", "P1")
+    assert nodule.shape == (80.0, 40.0)
+    np.testing.assert_array_equal(nodule.boxes, [[1, 2, 11, 22], [30, 30, 31.5, 32]])
+    assert (edema.film, edema.phrase, edema.shape, edema.patient) == ("b", "edema", None, "")
+    np.testing.assert_array_equal(edema.boxes, [[0, 0, 5, 5]])
 
 
 def test_columns_of_ms_cxr_are_known(tmp_path: Path) -> None:

@@ -3,8 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from egma_core.gaze.losses import find_losses, reading_losses
-from egma_core.gaze.samples import GazeSamples
+from egma_core.gaze.losses import find_losses
 
 TIME = np.arange(0.0, 4.0, 0.01)
 
@@ -56,17 +55,3 @@ def test_nothing_lost_and_nothing_recorded() -> None:
     assert len(find_losses(np.zeros(0), np.zeros((0, 2), dtype=bool))) == 0
     blind = find_losses(TIME, np.zeros((len(TIME), 2), dtype=bool))
     assert blind.kind.tolist() == ["loss"] and blind.duration_s[0] == pytest.approx(3.99)
-
-
-def test_a_reading_s_samples_tell_both_eyes_apart() -> None:
-    samples = GazeSamples.blank(100, "tracker")
-    samples.rows["host_ns"] = 5_000_000_000 + np.arange(100) * 10_000_000
-    for side in ("left", "right"):
-        samples.rows[f"{side}_x"] = samples.rows[f"{side}_y"] = 0.5
-        samples.rows[f"{side}_valid"] = True
-    samples.rows["left_valid"][20:30] = False
-    samples.rows["left_valid"][60:70] = False
-    samples.rows["right_x"][60:70] = np.nan
-    found = reading_losses(samples, 5_000_000_000)
-    assert found.kind.tolist() == ["one_eye", "blink"] and (found.count("blink"), found.count("loss")) == (1, 0)
-    assert np.allclose(found.onset_s, [0.195, 0.595])
