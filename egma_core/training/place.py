@@ -52,7 +52,7 @@ def find_place(environment: Mapping[str, str] | None = None) -> Place:
     """This process's place, from the environment that its launcher gave it.
 
     Raises:
-        ConfigError: The launcher's variables are no numbers.
+        ConfigError: The launcher's variables are no numbers, or SLURM was asked for a number of tasks alone.
     """
     given = os.environ if environment is None else environment
     try:
@@ -60,6 +60,11 @@ def find_place(environment: Mapping[str, str] | None = None) -> Place:
             rank, world, local_rank = (int(given[name]) for name in TORCHRUN)
             return Place(rank, world, local_rank, int(given.get("LOCAL_WORLD_SIZE", world)), "torchrun") if world > 1 else Place()
         if int(given.get(SLURM_STEP, "1")) > 1:
+            if "SLURM_NTASKS_PER_NODE" not in given:
+                raise ConfigError(
+                    "SLURM was not told how many processes each machine runs, and might spread them unevenly.",
+                    "Ask for --nodes and --ntasks-per-node instead of --ntasks.",
+                )
             world = int(given[SLURM_STEP])
             local_world = -(-world // int(given.get("SLURM_STEP_NUM_NODES", "1")))
             return Place(int(given["SLURM_PROCID"]), world, int(given["SLURM_LOCALID"]), local_world, "slurm")

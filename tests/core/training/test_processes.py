@@ -150,14 +150,17 @@ def test_launchers_say_where_a_process_stands() -> None:
     torchrun = {"RANK": "5", "WORLD_SIZE": "8", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "4"}
     assert find_place(torchrun) == Place(5, 8, 1, 4, "torchrun")
     assert find_place(torchrun).nodes == 2
-    srun = {"SLURM_STEP_NUM_TASKS": "4", "SLURM_STEP_NUM_NODES": "2", "SLURM_PROCID": "2", "SLURM_LOCALID": "0", "SLURM_NTASKS": "4"}
+    srun = {"SLURM_STEP_NUM_TASKS": "4", "SLURM_STEP_NUM_NODES": "2", "SLURM_PROCID": "2", "SLURM_LOCALID": "0"}
+    with pytest.raises(ConfigError, match="ntasks-per-node"):
+        find_place({**srun, "SLURM_NTASKS": "4"})
+    srun |= {"SLURM_NTASKS": "4", "SLURM_NTASKS_PER_NODE": "2"}
     assert find_place(srun) == Place(2, 4, 0, 2, "slurm")
     assert find_place({"SLURM_NTASKS": "4", "SLURM_PROCID": "0"}) == Place()  # a batch script without srun
     assert find_place({"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0"}) == Place()
     with pytest.raises(ConfigError, match="torchrun or srun"):
         find_place({**torchrun, "RANK": "first"})
     with pytest.raises(ConfigError, match="torchrun or srun"):
-        find_place({"SLURM_STEP_NUM_TASKS": "4"})
+        find_place({"SLURM_STEP_NUM_TASKS": "4", "SLURM_NTASKS_PER_NODE": "4"})
 
 
 def test_the_configuration_and_the_launcher_have_to_agree() -> None:
