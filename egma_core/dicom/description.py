@@ -5,15 +5,16 @@ PS3.3 C.7.6.3 (pixels), C.11.1 (modality LUT), C.11.2 (VOI LUT), C.8.11.3 (DX), 
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
-from egma_core.dicom.decoding import PixelFormat
 from egma_core.dicom.files import Reading
+from egma_core.dicom.functional_groups import orientation_of_cosines, shared_item, windows_in
 from egma_core.dicom.image import LookupTable, Window
+from egma_core.dicom.pixel_format import PixelFormat
 from egma_core.dicom.tags import as_number, items, number, numbers, text, value_of, values_of
 
 PROJECTIONS = ("CR", "DX", "IO", "MG", "PX", "RF", "RG", "XA")
@@ -31,12 +32,6 @@ VIEW_CODES = {
 }
 """Codes of PS3.16 CID 4010 (SNOMED CT, and SRT before it) and the View Position that each stands for."""
 
-_FUNCTIONS: dict[str, Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"]] = {
-    "LINEAR": "LINEAR",
-    "LINEAR_EXACT": "LINEAR_EXACT",
-    "SIGMOID": "SIGMOID",
-}
-
 
 def view_position(dataset: Dataset) -> str:
     """PA, AP, LL, ... from View Position or else the view's code; "" where neither says."""
@@ -46,9 +41,9 @@ def view_position(dataset: Dataset) -> str:
 
 
 def patient_orientation(dataset: Dataset) -> tuple[str, str]:
-    """Direction of rows and of columns, such as ("L", "F"); ("", "") where the file does not say."""
+    """Where rows and columns run to, such as ("L", "F"), stated or by direction cosines; ("", "") where the file does not say."""
     directions = [str(v).strip().upper() for v in values_of(dataset, "PatientOrientation")]
-    return (directions[0], directions[1]) if len(directions) == 2 else ("", "")
+    return (directions[0], directions[1]) if len(directions) == 2 else orientation_of_cosines(dataset)
 
 
 def is_inverted(dataset: Dataset, photometric: str) -> bool:
@@ -82,21 +77,14 @@ def voi_luts(read: Reading, dataset: Dataset, signed: bool) -> tuple[LookupTable
 
 
 def windows(read: Reading, dataset: Dataset) -> tuple[Window, ...]:
-    """The usable windows of the film, in order; the others are noted."""
-    function = _FUNCTIONS.get(text(dataset, "VOILUTFunction").upper(), "LINEAR")
-    names = [str(v).strip() for v in values_of(dataset, "WindowCenterWidthExplanation")]
-    found: list[Window] = []
-    stated = zip(values_of(dataset, "WindowCenter"), values_of(dataset, "WindowWidth"), strict=False)
-    for position, (center, width) in enumerate(stated):
-        c, w = as_number(center), as_number(width)
-        if c is None or w is None or w <= 0.0:
-            read.note("A window of the film is not usable and was left out.")
-            continue
-        kind = "LINEAR_EXACT" if function == "LINEAR" and w < 1.0 else function
-        found.append(Window(c, w, kind, names[position] if position < len(names) else ""))
-    if not found and "SharedFunctionalGroupsSequence" in dataset:
-        read.note("The film keeps its windows frame by frame; an automatic one is used.")
-    return tuple(found)
+    """The usable windows that stand for the whole film, in order; the others are noted."""
+    return windows_in(dataset, read.remarks)
+
+
+def presentation_lut(read: Reading, dataset: Dataset) -> LookupTable | None:
+    """The presentation LUT of the film, if it has a table (PS3.3 C.11.6)."""
+    tables = _tables(read, dataset, "PresentationLUTSequence", signed=False)
+    return tables[0] if tables else None
 
 
 def padding(dataset: Dataset, form: PixelFormat) -> tuple[int, int] | None:
@@ -111,7 +99,8 @@ def padding(dataset: Dataset, form: PixelFormat) -> tuple[int, int] | None:
 
 def pixel_spacing(dataset: Dataset, modality: str) -> tuple[tuple[float, float] | None, str]:
     """(down, across) mm between pixel centres and what it refers to: `calibrated`, `detector`, `estimated` or ""."""
-    stated, detector = _spacing(dataset, "PixelSpacing"), _spacing(dataset, "ImagerPixelSpacing")
+    measures = dataset if "PixelSpacing" in dataset else shared_item(dataset, "PixelMeasuresSequence") or dataset
+    stated, detector = _spacing(measures, "PixelSpacing"), _spacing(dataset, "ImagerPixelSpacing")
     if stated is not None:
         calibrated = text(dataset, "PixelSpacingCalibrationType") or (detector is not None and detector != stated)
         return stated, "calibrated" if calibrated or modality not in PROJECTIONS else "detector"

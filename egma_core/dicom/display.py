@@ -17,8 +17,9 @@ _TAIL = 0.005
 
 
 def default_window(image: DicomImage, frame: int = 0) -> Window:
-    """The file's first window, or an automatic one where it has none."""
-    return image.windows[0] if image.windows else automatic_window(image, frame)
+    """The file's first window for a frame, or an automatic one where it has none."""
+    stated = image.windows_of(frame)
+    return stated[0] if stated else automatic_window(image, frame)
 
 
 def automatic_window(image: DicomImage, frame: int = 0) -> Window:
@@ -35,18 +36,19 @@ def automatic_window(image: DicomImage, frame: int = 0) -> Window:
         UnsupportedImageError: The film is in colour.
     """
     _require_grey(image)
-    units = _modality_values(image)
+    units = _modality_values(image, frame)
     if image.bits_stored <= 8:
         lowest = image.offset - (2 ** (image.bits_stored - 1) if image.offset else 0)
         shown = units[lowest : lowest + 2**image.bits_stored]
         return _window_over(float(shown.min()), float(shown.max()))
-    counts = np.bincount(image.pixels[frame].ravel(), minlength=_LEVELS)
-    unpadded = np.where(_padding(image), 0, counts)
-    counts = unpadded if unpadded.any() else counts
+    counts = _counts(image, frame)
     order = np.argsort(units, kind="stable")
-    share = np.cumsum(counts[order]) / counts.sum()
-    low, high = (float(units[order[int(np.searchsorted(share, tail))]]) for tail in (_TAIL, 1.0 - _TAIL))
-    return _window_over(low, high)
+    return _window_over(*(_quantile(units[order], np.cumsum(counts[order]), share) for share in (_TAIL, 1.0 - _TAIL)))
+
+
+def view_names(image: DicomImage, frame: int = 0) -> tuple[str, ...]:
+    """Names of the views that the file offers for a frame, in the order of `display_table`'s `voi`; "" where it does not name one."""
+    return tuple(view.name for view in (*image.voi_luts, *image.windows_of(frame)))
 
 
 def display_table(image: DicomImage, window: Window | None = None, invert: bool = False, voi: int = 0, frame: int = 0) -> NDArray[np.uint8]:
@@ -57,7 +59,7 @@ def display_table(image: DicomImage, window: Window | None = None, invert: bool 
         window: A window in modality units; None for the file's own VOI LUT or window, or else an automatic window.
         invert: Whether the person asked for the opposite polarity.
         voi: Which of the file's views, VOI LUTs before windows, when `window` is None; the last where there are fewer.
-        frame: The frame that an automatic window is fitted to.
+        frame: The frame that is shown: it may have windows and a slope of its own, and an automatic window is fitted to it.
 
     Returns:
         (65536,) uint8: the grey level, 0 black, of each value of `image.pixels`. Padding is black.
@@ -66,18 +68,20 @@ def display_table(image: DicomImage, window: Window | None = None, invert: bool 
         UnsupportedImageError: The film is in colour.
     """
     _require_grey(image)
-    units = _modality_values(image)
+    units = _modality_values(image, frame)
+    windows = image.windows_of(frame)
     if window is not None:
         share = _windowed(units, window)
-    elif image.voi_luts and voi < len(image.voi_luts):
-        share = _looked_up(units, image.voi_luts[voi])
-    elif image.windows:
-        share = _windowed(units, image.windows[min(voi - len(image.voi_luts), len(image.windows) - 1)])
-    elif image.voi_luts:
-        share = _looked_up(units, image.voi_luts[-1])
+    elif image.voi_luts and (voi < len(image.voi_luts) or not windows):
+        share = _looked_up(units, image.voi_luts[min(voi, len(image.voi_luts) - 1)])
+    elif windows:
+        share = _windowed(units, windows[min(voi - len(image.voi_luts), len(windows) - 1)])
     else:
         share = _windowed(units, automatic_window(image, frame))
-    levels = np.rint(np.clip(share, 0.0, 1.0) * 255.0).astype(np.uint8)
+    share = np.clip(share, 0.0, 1.0)
+    if image.presentation_lut is not None:
+        share = _presented(share, image.presentation_lut)
+    levels = np.rint(share * 255.0).astype(np.uint8)
     if image.inverted != invert:
         levels = 255 - levels
     levels[_padding(image)] = 0
@@ -94,12 +98,18 @@ def render(image: DicomImage, frame: int = 0, window: Window | None = None, inve
         invert: Whether the person asked for the opposite polarity.
 
     Returns:
-        (rows, columns) uint8 grey levels, or (rows, columns, 3) uint8 RGB for a colour film.
+        (rows, columns) uint8 grey levels, or (rows, columns, 3) uint8 RGB for a colour film. Shutters are closed; overlays,
+        which are no part of the picture, are left out.
     """
     if image.is_colour:
         colours = image.pixels[frame].astype(np.uint8)
-        return 255 - colours if invert else colours
-    return display_table(image, window, invert, frame=frame)[image.pixels[frame]]
+        picture = 255 - colours if invert else colours
+    else:
+        picture = display_table(image, window, invert, frame=frame)[image.pixels[frame]]
+    hidden = image.shut()
+    if hidden is not None and image.shutter is not None:
+        picture[hidden] = round(image.shutter.level * 255.0)
+    return picture
 
 
 def _require_grey(image: DicomImage) -> None:
@@ -107,11 +117,28 @@ def _require_grey(image: DicomImage) -> None:
         raise UnsupportedImageError("A colour film has no window.", "Show it as it is.")
 
 
-def _modality_values(image: DicomImage) -> NDArray[np.float64]:
+def _modality_values(image: DicomImage, frame: int) -> NDArray[np.float64]:
     stored = np.arange(_LEVELS, dtype=np.float64) - image.offset
     if image.modality_lut is not None:
         return _entries(stored, image.modality_lut)
-    return stored * image.slope + image.intercept
+    slope, intercept = image.rescale_of(frame)
+    return stored * slope + intercept
+
+
+def _counts(image: DicomImage, frame: int) -> NDArray[np.int64]:
+    """How often each value occurs in a frame, leaving out what shutters hide and padding, unless there is nothing else."""
+    pixels, hidden = image.pixels[frame], image.shut()
+    seen = pixels.ravel() if hidden is None or hidden.all() else pixels[~hidden]
+    counts = np.bincount(seen, minlength=_LEVELS)
+    unpadded = np.where(_padding(image), 0, counts)
+    return unpadded if unpadded.any() else counts
+
+
+def _quantile(values: NDArray[np.float64], upto: NDArray[np.int64], share: float) -> float:
+    """A quantile of values in ascending order that occur so often that `upto` of them are no later; linear between neighbours."""
+    position = share * (int(upto[-1]) - 1)
+    below, above = (int(np.searchsorted(upto, whole, side="right")) for whole in (np.floor(position), np.ceil(position)))
+    return float(values[below] + (position % 1.0) * (values[above] - values[below]))
 
 
 def _entries(inputs: NDArray[np.float64], table: LookupTable) -> NDArray[np.float64]:
@@ -122,6 +149,12 @@ def _entries(inputs: NDArray[np.float64], table: LookupTable) -> NDArray[np.floa
 def _looked_up(units: NDArray[np.float64], table: LookupTable) -> NDArray[np.float64]:
     # Some makers write the wrong output depth into the descriptor, so the table's own maximum is white.
     return _entries(units, table) / float(table.values.max())
+
+
+def _presented(share: NDArray[np.float64], table: LookupTable) -> NDArray[np.float64]:
+    # The table's inputs span the output of the stage before it (PS3.3 C.11.6.1.1), its own maximum is white.
+    positions = np.rint(share * (len(table.values) - 1)).astype(np.intp)
+    return table.values[positions] / float(table.values.max())
 
 
 def _windowed(units: NDArray[np.float64], window: Window) -> NDArray[np.float64]:

@@ -18,10 +18,11 @@ import tempfile
 import threading
 import warnings
 import zlib
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.errors import BytesLengthException, InvalidDicomError
@@ -30,6 +31,7 @@ from pydicom.filewriter import dcmwrite
 from pydicom.tag import BaseTag
 from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
+from egma_core.dicom.streams import MOST_INFLATED_BYTES, WithinFile, inflates_too_far
 from egma_core.errors import DamagedImageError, EgmaError, ImageError, InterchangeError, UnsupportedImageError
 
 BROKEN_INPUT = (
@@ -53,6 +55,7 @@ ASK_AGAIN = "Copy or export the film again from where it came from."
 _IMPLEMENTATION = UID("2.25.137450271290386251433021408410389411841")
 _PIXEL_DATA = 0x7FE00010
 _PIXEL_GROUP = 0x7FE0
+_MOST_ELEMENTS = 20_000  # at the top level; films have a few hundred, and millions would only take time
 _MOST_NOTES = 12
 _WARNINGS_LOCK = threading.RLock()
 
@@ -66,13 +69,21 @@ class Reading:
 
     Attributes:
         path: The file.
+        name: What errors call it.
         caught: pydicom's warnings about it.
         remarks: Our own.
+        content: The file's bytes, where they have been read already.
     """
 
     path: Path
+    name: str
     caught: list[warnings.WarningMessage]
     remarks: list[str] = field(default_factory=list)
+    content: bytes | None = None
+
+    def open(self) -> io.BufferedIOBase:
+        """The file, open for reading; memory is set aside only for bytes that are there."""
+        return WithinFile(self.path) if self.content is None else io.BytesIO(self.content)
 
     def note(self, remark: str) -> None:
         """Keep a sentence for the person who opens this file."""
@@ -86,30 +97,36 @@ class Reading:
 
 
 @contextmanager
-def reading(path: Path) -> Generator[Reading, None, None]:
+def reading(path: Path, *, name: str = "", content: bytes | None = None) -> Generator[Reading, None, None]:
     """Read a file inside this: whatever goes wrong leaves as an `ImageError`, and warnings stay in the `Reading`.
+
+    Args:
+        path: The file.
+        name: What errors call it, where that is not the file's name.
+        content: Its bytes, where they have been read already.
 
     Raises:
         DamagedImageError: The file is broken.
         UnsupportedImageError: The film is too large for this machine's memory.
         ImageError: The file cannot be opened at all.
     """
+    name = name or path.name
     with _WARNINGS_LOCK, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            yield Reading(path, caught)
+            yield Reading(path, name, caught, content=content)
         except EgmaError:
             raise
         except FileNotFoundError as error:
-            raise ImageError(f"There is no file {path.name}.", "Check the path.") from error
+            raise ImageError(f"There is no file {name}.", "Check the path.") from error
         except OSError as error:
             if error.errno in (None, errno.EINVAL):  # a length in the file leads out of it; no errno is pydicom speaking
-                raise _contradictory(path) from error
-            raise ImageError(f"{path.name} cannot be read: {error.strerror or 'the system refused'}.", "Check the file.") from error
+                raise _contradictory(name) from error
+            raise ImageError(f"{name} cannot be read: {error.strerror or 'the system refused'}.", "Check the file.") from error
         except MemoryError as error:
-            raise UnsupportedImageError(f"{path.name} is too large for this machine's memory.") from error
+            raise UnsupportedImageError(f"{name} is too large for this machine's memory.") from error
         except BROKEN_INPUT as error:
-            raise _contradictory(path) from error
+            raise _contradictory(name) from error
 
 
 def is_dicom(path: Path) -> bool:
@@ -132,8 +149,8 @@ def open_dataset(read: Reading, *, pixels: bool = True) -> Dataset:
     Raises:
         DamagedImageError: The file is empty, cut off, or no DICOM file.
     """
-    name = read.path.name
-    with read.path.open("rb") as file:
+    name = read.name
+    with read.open() as file:
         start = file.read(132)
         bare = start[128:] != b"DICM"
         if not start:
@@ -142,11 +159,14 @@ def open_dataset(read: Reading, *, pixels: bool = True) -> Dataset:
             raise DamagedImageError(
                 f"{name} is not a DICOM file{_what_else(start)}.", "Choose a DICOM film; pictures come in with their own import."
             )
+        if inflates_too_far(file, 0 if bare else 132):
+            raise UnsupportedImageError(f"{name} inflates to more than {MOST_INFLATED_BYTES / 2**30:.0f} GiB.", ASK_AGAIN)
         file.seek(0)
-        dataset = read_partial(file, stop_when=_after_pixels if pixels else _at_pixels, force=bare)
+        stream = cast(BinaryIO, file)
+        dataset = read_partial(stream, stop_when=_stop(pixels=pixels), force=bare)
         if pixels and not len(dataset):
             file.seek(0)
-            header = read_partial(file, stop_when=_at_pixels, force=bare)
+            header = read_partial(stream, stop_when=_stop(pixels=False), force=bare)
             lost = "its pixel data is cut off" if len(header) else "it holds nothing"
             raise DamagedImageError(f"{name} is damaged: {lost}.", ASK_AGAIN)
     if not len(dataset):
@@ -197,8 +217,8 @@ def new_dataset(syntax: UID) -> Dataset:
     return dataset
 
 
-def _contradictory(path: Path) -> DamagedImageError:
-    return DamagedImageError(f"{path.name} is damaged: its contents contradict each other.", ASK_AGAIN)
+def _contradictory(name: str) -> DamagedImageError:
+    return DamagedImageError(f"{name} is damaged: its contents contradict each other.", ASK_AGAIN)
 
 
 def _replace(path: Path, content: bytes) -> None:
@@ -213,12 +233,18 @@ def _replace(path: Path, content: bytes) -> None:
         Path(temporary).unlink(missing_ok=True)
 
 
-def _after_pixels(tag: BaseTag, _vr: str | None, _length: int) -> bool:
-    return tag > _PIXEL_DATA
+def _stop(*, pixels: bool) -> Callable[[BaseTag, str | None, int], bool]:
+    """What tells pydicom to stop: after the pixel data or before it, and at an element too many."""
+    count = 0
 
+    def stop(tag: BaseTag, _vr: str | None, _length: int) -> bool:
+        nonlocal count
+        count += 1
+        if count > _MOST_ELEMENTS:
+            raise ValueError("too many elements")
+        return tag > _PIXEL_DATA if pixels else tag.group >= _PIXEL_GROUP
 
-def _at_pixels(tag: BaseTag, _vr: str | None, _length: int) -> bool:
-    return tag.group >= _PIXEL_GROUP
+    return stop
 
 
 def _starts_without_preamble(start: bytes) -> bool:

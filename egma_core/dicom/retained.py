@@ -31,6 +31,7 @@ NUMBERS = (
     "EstimatedRadiographicMagnificationFactor",
     "DistanceSourceToDetector",
     "DistanceSourceToPatient",
+    "ImageOrientationPatient",
     "FieldOfViewDimensions",
     "FieldOfViewOrigin",
     "FieldOfViewRotation",
@@ -39,8 +40,17 @@ NUMBERS = (
     "RescaleIntercept",
     "WindowCenter",
     "WindowWidth",
+    "ShutterLeftVerticalEdge",
+    "ShutterRightVerticalEdge",
+    "ShutterUpperHorizontalEdge",
+    "ShutterLowerHorizontalEdge",
+    "CenterOfCircularShutter",
+    "RadiusOfCircularShutter",
+    "VerticesOfThePolygonalShutter",
+    "ShutterPresentationValue",
     # frames (C.7.6.5)
     "FrameTime",
+    "FrameTimeVector",
     "CineRate",
     "RecommendedDisplayFrameRate",
     # exposure (C.8.7)
@@ -85,13 +95,14 @@ TABLES = (
 )
 """Elements whose values are blocks of numbers, taken as they are."""
 
-LUT_SEQUENCES = ("ModalityLUTSequence", "VOILUTSequence")
+LUT_SEQUENCES = ("ModalityLUTSequence", "VOILUTSequence", "PresentationLUTSequence")
 """Sequences of which each item's descriptor and data are taken, and not its explanation."""
 
 CODE_STRINGS = (
     "PhotometricInterpretation",
     "PixelIntensityRelationship",
     "PresentationLUTShape",
+    "ShutterShape",
     "VOILUTFunction",
     "PresentationIntentType",
     "LossyImageCompression",
@@ -123,22 +134,32 @@ WINDOW_NAMES = frozenset(
 )
 """Explanations of windows that are taken if a film has no others: names of presets, as makers write them."""
 
+DATES = ("StudyDate", "SeriesDate", "AcquisitionDate")
+"""Dates that are kept, moved by the patient's own number of days: they order a patient's films."""
+
 PERSONS = (
-    "PatientName",
     "PatientID",
     "OtherPatientIDs",
-    "OtherPatientNames",
-    "PatientBirthName",
-    "PatientMotherBirthName",
+    "MilitaryRank",
     "PatientAddress",
-    "ResponsiblePerson",
-    "ReferringPhysicianName",
-    "PerformingPhysicianName",
-    "NameOfPhysiciansReadingStudy",
-    "RequestingPhysician",
-    "OperatorsName",
+    "PatientTelephoneNumbers",
+    "CountryOfResidence",
+    "RegionOfResidence",
+    "ReferringPhysicianAddress",
+    "ReferringPhysicianTelephoneNumbers",
     "InstitutionName",
+    "InstitutionAddress",
     "AccessionNumber",
     "StudyID",
+    "AdmissionID",
+    "ServiceEpisodeID",
+    "RequestedProcedureID",
+    "ScheduledProcedureStepID",
+    "PerformedProcedureStepID",
+    "PlacerOrderNumberImagingServiceRequest",
+    "FillerOrderNumberImagingServiceRequest",
+    "DeviceSerialNumber",
+    "DetectorID",
+    "PlateID",
 )
-"""Elements whose words must not come back in any code string of the copy."""
+"""Elements besides those of names (VR PN) whose words must not come back in any code string of the copy."""

@@ -8,14 +8,16 @@ from pathlib import Path
 from PIL import Image
 
 from egma_core.dicom.image import DicomImage
-from egma_core.dicom.reader import read_header, read_image
+from egma_core.dicom.reader import read_foreign, read_header
 from egma_core.errors import DamagedImageError, ImageError
 
 _MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
 
 
 def open_film(path: Path, frame: int | None = None) -> DicomImage:
-    """Read a film; a PNG or JPEG file, told by its first bytes, is shown with its whole range of values (8 bits) or an automatic window.
+    """Read a film that nobody has vouched for.
+
+    A PNG or JPEG file, told by its first bytes, is shown with its whole range of values (8 bits) or an automatic window.
 
     Args:
         path: A DICOM, PNG or JPEG file, whatever its name.
@@ -24,7 +26,7 @@ def open_film(path: Path, frame: int | None = None) -> DicomImage:
     Raises:
         ImageError: There is no such file, or it cannot be read as a film.
     """
-    return _picture(path) if _is_picture(path) else read_image(path, frame=frame)
+    return _picture(path) if _is_picture(path) else read_foreign(path, frame=frame)
 
 
 def film_shape(path: Path) -> tuple[int, int]:

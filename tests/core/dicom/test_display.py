@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from egma_core.dicom.display import automatic_window, default_window, display_table, render
-from egma_core.dicom.image import DicomImage, LookupTable, Window
+from egma_core.dicom.display import automatic_window, default_window, display_table, render, view_names
+from egma_core.dicom.image import DicomImage, LookupTable, Rescale, Window
 from egma_core.dicom.reader import read_image
+from egma_core.dicom.shutters import Shutter
 from egma_core.errors import UnsupportedImageError
 
 
@@ -131,6 +132,46 @@ def test_padding_is_black_whatever_the_polarity() -> None:
     image = film([[5, 4000]], padding=(4000, 4095), inverted=True, windows=(Window(2048.0, 4096.0),))
     assert render(image)[0, 1] == 0 and render(image)[0, 0] > 200
     assert render(image, invert=True)[0, 1] == 0
+
+
+@given(st.lists(st.integers(0, 65535), min_size=1, max_size=50), st.floats(-3, 3).filter(lambda slope: abs(slope) > 0.01))
+def test_the_automatic_window_runs_between_quantiles(values: list[int], slope: float) -> None:
+    found = automatic_window(film([values], slope=slope, intercept=7.0, bits_stored=16))
+    low, high = np.percentile(np.array(values) * slope + 7.0, [0.5, 99.5])
+    assert found.center == pytest.approx((low + high) / 2) and found.width == pytest.approx((high - low) or 1.0)
+
+
+def test_a_presentation_lut_has_the_last_word() -> None:
+    table = LookupTable(0, np.array([40.0, 20.0, 10.0, 0.0]))
+    image = film(presentation_lut=table, windows=(Window(2048.0, 4096.0),))
+    assert display_table(image)[[0, 1365, 2730, 4095]].tolist() == [255, 128, 64, 0]
+    assert np.array_equal(display_table(image, invert=True), 255 - display_table(image))
+
+
+def test_frames_may_have_windows_and_slopes_of_their_own() -> None:
+    windows = ((Window(50.0, 100.0, name="BONE"),), (), (Window(500.0, 1000.0),))
+    rescales = (Rescale(1.0, 0.0), Rescale(2.0, 0.0), Rescale(1.0, 450.0))
+    image = film(frame_windows=windows, frame_rescales=rescales, windows=(Window(100.0, 200.0),))
+    image = dataclasses.replace(image, pixels=np.full((3, 1, 1), 50, np.uint16))
+    assert [int(render(image, frame)[0, 0]) for frame in range(3)] == [129, 128, 128]
+    assert default_window(image, 0).name == "BONE" and default_window(image, 1).width == 200.0
+    assert view_names(image, 0) == ("BONE",) and view_names(image, 1) == ("",)
+
+
+def test_shutters_are_closed_and_do_not_count() -> None:
+    shutter = Shutter(rectangle=(2, 3, 1, 2), circle=None, polygon=(), level=0.0, pixel_aspect=1.0)
+    image = film([[9000, 100, 300, 9000], [9000, 200, 250, 9000], [9000] * 4], shutter=shutter, bits_stored=16)
+    assert automatic_window(image).width == pytest.approx(
+        np.percentile([100, 200, 250, 300], 99.5) - np.percentile([100, 200, 250, 300], 0.5)
+    )
+    picture = render(image)
+    assert picture[:2, 1:3].min() == 0 and picture[:2, 1:3].max() == 255
+    picture[:2, 1:3] = 0
+    assert not picture.any()
+    grey = dataclasses.replace(image, shutter=dataclasses.replace(shutter, level=0.5))
+    assert render(grey)[2, 0] == 128
+    colour = dataclasses.replace(grey, pixels=np.full((1, 3, 4, 3), 7, np.uint8), bits_stored=8)
+    assert render(colour)[2, 0].tolist() == [128] * 3 and render(colour)[0, 1].tolist() == [7] * 3
 
 
 def test_the_automatic_window_is_the_frames_own() -> None:

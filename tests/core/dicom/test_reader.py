@@ -16,10 +16,9 @@ from PIL import Image
 
 from egma_core.dicom.display import render
 from egma_core.dicom.reader import read_header, read_image
-from egma_core.errors import DamagedImageError, EgmaError, ImageError, MissingDecoderError, UnsupportedImageError
+from egma_core.errors import DamagedImageError, EgmaError, ImageError, UnsupportedImageError
 
 REFUSED = {
-    "JPGExtended.dcm": (MissingDecoderError, "12-bit JPEG Extended"),
     "MR_truncated.dcm": (DamagedImageError, "8,130 of 8,192 bytes"),
     "badVR.dcm": (UnsupportedImageError, "32 bits per pixel"),
     "no_meta.dcm": (DamagedImageError, "not a DICOM file"),
@@ -33,8 +32,8 @@ REFUSED = {
 }
 INVERTED = {"RG1_J2KI.dcm", "RG3_J2KR.dcm", "dx_image.dcm", "CR1_6154", "d01_mono1_12bit.dcm"}
 COLOURED = {"OBXXXX1A_rle.dcm": (600, 800), "HTJ2KLossless_08_RGB.dcm": (480, 640)}
-LOSSY_DIFFERS = "1.2.276.0.7230010.3.1.4.8323329.6904.1517875201.850819.dcm"
-"""A JPEG Baseline film: decoders may round differently, so its pixels are compared by range alone."""
+LOSSY_DIFFERS = {"1.2.276.0.7230010.3.1.4.8323329.6904.1517875201.850819.dcm", "JPGExtended.dcm"}
+"""JPEG films: decoders may round differently, so their pixels are compared by range alone."""
 
 
 def manifest(shared_data: Path, kind: str) -> list[tuple[Path, dict[str, str]]]:
@@ -51,7 +50,7 @@ def test_every_film_opens_with_the_pixels_it_should_have(shared_data: Path, kind
             continue
         image = read_image(path)
         stored = image.pixels.astype(np.int32) - image.offset
-        if path.name != LOSSY_DIFFERS:
+        if path.name not in LOSSY_DIFFERS:
             as_stored = stored.astype(row["pydicom_pixels"].split(") ")[1].split()[0].lstrip(">"))
             assert hashlib.sha256(as_stored.tobytes()).hexdigest()[:16] == row["pixel_sha256"], path.name
         assert (image.rows, image.columns) == (int(row["Rows"]), int(row["Columns"]))
@@ -120,7 +119,7 @@ def test_one_frame_equals_that_frame_of_all(shared_data: Path) -> None:
         all_frames, last = read_image(path), read_image(path, frame=1)
         assert last.frames == 1 and np.array_equal(last.pixels[0], all_frames.pixels[1])
         assert not np.array_equal(all_frames.pixels[0], all_frames.pixels[1])
-        with pytest.raises(UnsupportedImageError, match="has no frame 99"):
+        with pytest.raises(UnsupportedImageError, match=r"has no frame 100; it holds \d+ frames"):
             read_image(path, frame=99)
 
 
