@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import html
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -75,12 +76,23 @@ ACTIONS: tuple[ActionEntry, ...] = (
     A("view.previous_frame", "Previous frame", "PgUp", "viewer", "Show the frame before."),
     # capture
     A("capture.session", "Session…", "Ctrl+E", "capture", "Say who reads, on which screen, with which tracker."),
+    A("capture.end_session", "End session", "", "capture", "Let tracker and microphone go; another reader can begin."),
+    A("capture.calibrate", "Calibrate…", "Ctrl+K", "capture", "Set the eye tracker up for this reader: position, calibration, validation."),
+    A("capture.drift", "Check for drift…", "Ctrl+J", "capture", "Look at one target to see whether gaze is still where the eyes are."),
     A("capture.start", "Start reading", "Ctrl+R", "capture", "Begin to record a reading of the chosen study.", "start"),
     A("capture.write", "Write a sentence", "Return", "capture", "Go from the film to the line for sentences, where Return keeps one."),
     A("capture.film", "Back to the film", "Esc", "capture", "Go from the line for sentences back to the film."),
+    A("capture.talk", "Dictate", "Ctrl+Space", "capture", "Dictate while the keys are held, or from one press to the next."),
+    A("capture.preview", "Preview", "Ctrl+L", "capture", "Show the sentence said last beside the film, or put it away."),
     A("capture.sign_off", "Sign off", "Ctrl+Return", "capture", "End the reading and keep it as complete.", "sign_off"),
     A("capture.next", "Next study", "Ctrl+PgDown", "capture", "Open the next study that has not been read.", "next"),
     A("capture.discard", "Discard…", "Ctrl+D", "capture", "End the reading and mark it as discarded, with a reason.", "discard"),
+    A("capture.edit", "Edit", "F2", "capture", "Edit the chosen sentence in place: Return keeps it, Esc gives up."),
+    A("capture.split", "Split", "Shift+Return", "capture", "Part the sentence being edited at the cursor."),
+    A("capture.join", "Join", "Ctrl+M", "capture", "Join the chosen sentence and the next one."),
+    A("capture.remove", "Delete", "Del", "capture", "Strike the chosen sentence out of the report; what was said stays recorded."),
+    A("capture.undo", "Undo", "Ctrl+Z", "capture", "Take the last change of the sentences back."),
+    A("capture.recovered", "Interrupted readings…", "", "capture", "See what was saved of interrupted readings; keep or discard it."),
     A("capture.search", "Search", "Ctrl+F", "capture", "Find studies by pseudonym, modality, view or label."),
     A("capture.next_film", "Next film", "Alt+Right", "capture", "Show the study's next film."),
     A("capture.previous_film", "Previous film", "Alt+Left", "capture", "Show the film before."),
@@ -157,7 +169,7 @@ def bind(widget: QWidget, slots: Mapping[str, Slot]) -> dict[str, QAction]:
     for row in (a for a in ACTIONS if a.id in slots):
         action = QAction(icon(row.icon), row.title, widget)
         action.setObjectName(row.id)
-        action.setToolTip(f"{row.help} ({key_text(row)})" if row.shortcut else row.help)
+        action.setToolTip(tip(row))
         action.setStatusTip(row.help)
         action.setCheckable(row.checkable)
         if row.shortcut:
@@ -175,25 +187,33 @@ def key_text(row: ActionEntry) -> str:
     return QKeySequence(row.shortcut).toString(QKeySequence.SequenceFormat.NativeText)
 
 
+def tip(row: ActionEntry) -> str:
+    """What an action does, with its keys."""
+    return f"{row.help} ({key_text(row)})" if row.shortcut else row.help
+
+
 class KeySheet(QDialog):
-    """What every key does, from the table."""
+    """What every key does, from the table and from what a study protocol has set otherwise."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        """Write the sheet."""
+        """Write the sheet, with the keys that the actions of `parent` have now."""
         super().__init__(parent)
+        bound = parent.findChildren(QAction) if parent is not None else []
+        now = {action.objectName(): action.shortcut().toString(QKeySequence.SequenceFormat.PortableText) for action in bound}
+        table = tuple(dataclasses.replace(row, shortcut=now.get(row.id, row.shortcut)) for row in ACTIONS)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Keys")
         self.resize(780, 760)
         text = QTextBrowser()
-        text.setHtml("".join(_section(scope, heading) for scope, heading in _SCOPES))
+        text.setHtml("".join(_section(table, scope, heading) for scope, heading in _SCOPES))
         QVBoxLayout(self).addWidget(text)
 
 
 _SCOPES = (("", "Window"), ("viewer", "Film"), ("capture", "Capture"), ("review", "Review"), ("train", "Train"), ("explore", "Explore"))
 
 
-def _section(scope: str, heading: str) -> str:
-    rows = [row for row in ACTIONS if row.workspace == scope and row.shortcut]
+def _section(table: tuple[ActionEntry, ...], scope: str, heading: str) -> str:
+    rows = [row for row in table if row.workspace == scope and row.shortcut]
     cells = "".join(
         f"<tr><td width='120'><b>{html.escape(key_text(row))}</b></td><td width='170'>{html.escape(row.title)}</td>"
         f"<td>{html.escape(row.help)}</td></tr>"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import platform
 from functools import partial
-from importlib import import_module, metadata
+from importlib import import_module
 from pathlib import Path
 from typing import Literal, cast
 
@@ -17,7 +16,6 @@ from PySide6.QtWidgets import (
     QLabel,
     QMainWindow,
     QMenu,
-    QMessageBox,
     QStackedWidget,
     QTextBrowser,
     QToolButton,
@@ -29,7 +27,8 @@ from egma_app import actions, jobs, messages
 from egma_app.capture.welcome import Welcome
 from egma_app.settings import Settings
 from egma_app.viewer.image_view import ImageView
-from egma_app.workspace import Explorer, Library, Workspace
+from egma_app.widgets.about import PURPOSE, show_about
+from egma_app.workspace import Explorer, Library, Reviewer, Workspace
 from egma_core.assets import resource
 from egma_core.store.store import Store
 
@@ -41,7 +40,6 @@ WORKSPACES = {
 }
 """Where each workspace is; it is imported when somebody first goes there."""
 
-PURPOSE = "Research use, not for diagnosis"
 _LIBRARIES = "Libraries (*.sqlite *.sqlite3 *.db);;All files (*)"
 _ICON = QSize(26, 26)
 
@@ -118,8 +116,13 @@ class MainWindow(QMainWindow):
 
     # -- workspaces
 
-    def go(self, name: str) -> None:
-        """Bring a workspace to the front, making it first if need be."""
+    def go(self, name: str) -> bool:
+        """Bring a workspace to the front, making it first if need be; whether the one in front lets go."""
+        here = self.workspace()
+        if here is not None and here.name != name and (why := here.confines()):
+            self.banner.show_message(messages.Message(why))
+            self.actions_by_id[f"go.{here.name}"].setChecked(True)
+            return False
         workspace = self._workspaces.get(name)
         if workspace is None:
             module, _, kind = WORKSPACES[name].partition(":")
@@ -127,17 +130,24 @@ class MainWindow(QMainWindow):
             assert isinstance(made, Workspace)
             workspace = self._workspaces[name] = made
             workspace.explore_wanted.connect(self.explore)
+            workspace.review_wanted.connect(self.review)
             self._stack.addWidget(workspace)
         self._stack.setCurrentWidget(workspace)
         self.actions_by_id[f"go.{name}"].setChecked(True)
         self._fill_menus(workspace)
         self._name_window()
         workspace.activated()
+        return True
+
+    def review(self, reading_id: int) -> None:
+        """Go to the review workspace with a reading of the library."""
+        if self.go("review"):
+            cast("Reviewer", self._workspaces["review"]).open(reading_id)
 
     def explore(self, checkpoint: Path | None, film: Path | None = None) -> None:
         """Go to the explorer with a checkpoint and a film that need not be in any library."""
-        self.go("explore")
-        cast("Explorer", self._workspaces["explore"]).open(checkpoint, film)
+        if self.go("explore"):
+            cast("Explorer", self._workspaces["explore"]).open(checkpoint, film)
 
     def workspace(self) -> Workspace | None:
         """The workspace in front, or None while the first page is shown."""
@@ -175,7 +185,7 @@ class MainWindow(QMainWindow):
             "help.keys": self.show_keys,
             "help.changelog": lambda: self._show_text("What is new", resource("changelog.md")),
             "help.log": lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(messages.log_path().parent))),
-            "help.about": self._show_about,
+            "help.about": lambda: show_about(self),
         }
 
     def _build(self) -> None:
@@ -261,17 +271,6 @@ class MainWindow(QMainWindow):
         text.setMarkdown(path.read_text(encoding="utf-8"))
         QVBoxLayout(dialog).addWidget(text)
         dialog.open()
-
-    def _show_about(self) -> None:
-        box = QMessageBox(self)
-        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        box.setWindowTitle("About EGMA")
-        box.setText(f"EGMA {metadata.version('egma')}")
-        box.setInformativeText(
-            f"Records how radiologists read chest films, trains gaze-guided models on it and shows what they learned.\n\n{PURPOSE}.\n"
-            f"Apache-2.0 licence. Python {platform.python_version()}, Qt through PySide6 {metadata.version('PySide6-Essentials')}."
-        )
-        box.open()
 
     # -- leaving
 

@@ -25,11 +25,29 @@ class Preferences:
     checkpoint: str = option("", "The checkpoint used last by the explorer.")
     recent_checkpoints: str = option("", "The checkpoints used by the explorer, newest first, one a line.")
     reader: str = option("", "The reader's name or code, offered when a session starts.")
-    tracker: str = option("simulated", "The tracker chosen last.", choices=("simulated", "mouse"))
+    tracker: str = option("simulated", "The name of the tracker's driver chosen last.")
+    tracker_address: str = option("", "The tracker's address chosen last; empty for the first that is found.")
+    tracker_rate_hz: float = option(0.0, "Samples per second chosen last; 0 for the tracker's own.", unit="Hz", low=0.0, high=10_000.0)
+    microphone: str = option("", "The microphone chosen last; empty to record no voice.")
+    engine: str = option("", "What turned speech into text last; empty for typing alone.")
+    speech_model: str = option("", "The folder of that engine's model, where it needs one.")
+    protocol: str = option("", "The file of the study protocol chosen last.")
     screen: str = option("", "The monitor that the sizes below were typed for.")
     screen_width_mm: float = option(0.0, "Lit width of that monitor; 0 until somebody has typed it.", unit="mm", low=0.0, high=3000.0)
     screen_height_mm: float = option(0.0, "Lit height of that monitor; 0 until somebody has typed it.", unit="mm", low=0.0, high=3000.0)
     distance_mm: float = option(0.0, "Eye to screen; 0 until somebody has typed it.", unit="mm", low=0.0, high=3000.0)
+    calibration_points: int = option(5, "How many points the tracker is calibrated on.", choices=(5, 9))
+    calibration_pace: str = option("auto", "Whether targets go on by themselves or wait for the space bar.", choices=("auto", "space"))
+    dictation_mode: str = option(
+        "push", "Whether dictation listens while its key says so, or all the time.", choices=("push", "continuous")
+    )
+    spotlight_deg: float = option(
+        0.0,
+        "Mouse in place of gaze: how far around the pointer the film is sharp; 0 leaves all of it sharp.",
+        unit="deg",
+        low=0.0,
+        high=20.0,
+    )
     left_drag: str = option("window", "What dragging with the left mouse button does to the film.", choices=_DRAGS)
     middle_drag: str = option("pan", "What dragging with the middle mouse button does to the film.", choices=_DRAGS)
     right_drag: str = option("zoom", "What dragging with the right mouse button does to the film.", choices=_DRAGS)

@@ -87,6 +87,7 @@ class Workspace(QWidget):
 
     Attributes:
         explore_wanted: Emitted with the folder of a run or checkpoint that the explorer should open.
+        review_wanted: Emitted with the id of a reading that somebody wants to look at.
         name: The short name used in the action table and on the command line.
         title: What the window calls it.
         library: The open library, or None.
@@ -94,6 +95,7 @@ class Workspace(QWidget):
     """
 
     explore_wanted = Signal(object)
+    review_wanted = Signal(int)
     name: str = ""
     title: str = ""
 
@@ -117,9 +119,21 @@ class Workspace(QWidget):
     def activated(self) -> None:
         """The workspace has come to the front. Does nothing unless overridden."""
 
+    def confines(self) -> str:
+        """Why nobody may go to another workspace now, in words; "" while everybody may."""
+        return ""
+
     def may_close(self) -> bool:
         """Whether the window may close or change its library now; may ask the person. Children are let go on True."""
         return True
+
+
+class Reviewer(Protocol):
+    """What the review workspace can do besides."""
+
+    def open(self, reading_id: int) -> None:
+        """Open a reading of the library."""
+        ...
 
 
 class Explorer(Protocol):

@@ -66,6 +66,14 @@ class FilmRefusedError(InterchangeError):
     """One film of an import is left out; the others go on."""
 
 
+class FilmSetAsideError(FilmRefusedError):
+    """One film of an import waits for somebody to look at its picture before it comes in."""
+
+
+class PacsError(EgmaError):
+    """A PACS cannot be reached, or refuses what was asked of it."""
+
+
 class PrivacyError(EgmaError):
     """Going on would let something identifying out, or the key that protects it is missing."""
 
@@ -80,6 +88,14 @@ class TrackerError(EgmaError):
 
 class RecordingError(EgmaError):
     """A reading cannot be recorded, or recording had to stop."""
+
+
+class SpeechError(EgmaError):
+    """Speech cannot be read, heard or written down."""
+
+
+class AlignmentError(SpeechError):
+    """The words of a text cannot be found in a stretch of audio."""
 
 
 class CheckpointError(EgmaError):

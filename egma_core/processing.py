@@ -1,14 +1,14 @@
 """From what was recorded to what is trained on: gaze placed on films, fixations, and one gaze map a sentence.
 
-Raw rows are only read; what comes out is stored beside them under the recipe that made it, and can be deleted and
-rebuilt at will.
+Raw rows are only read; what comes out is stored beside them under the recipe that made it, together with what else of the
+reading went into it (`ReadingInputs`), and can be deleted and rebuilt at will.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -90,6 +90,53 @@ def load_recipe(path: Path) -> Recipe:
 
 
 @dataclass(frozen=True)
+class ReadingInputs:
+    """What of a reading, beside its raw rows and the recipe, decides what is made of it.
+
+    Attributes:
+        accuracy_deg: Validated accuracy in degrees of the recipe's eye; None where it was not validated.
+        correction: (dx, dy), fractions of the display, added to its gaze: the drift correction in force at its start.
+        revision: Row id of the revision of its text that counts; None where that was never revised.
+    """
+
+    accuracy_deg: float | None = None
+    correction: tuple[float, float] = (0.0, 0.0)
+    revision: int | None = None
+
+    @classmethod
+    def of(cls, store: Store, reading_id: int, eye: str) -> ReadingInputs:
+        """As the library has them now."""
+        return cls(store.accuracy_deg(reading_id, eye), store.correction(reading_id), store.revision_id(reading_id))
+
+    def record(self) -> dict[str, Any]:
+        """As plain values, without what is not there: what a derivation keeps."""
+        found = {"accuracy_deg": self.accuracy_deg, "correction": list(self.correction), "revision": self.revision}
+        nothing = (None, [0.0, 0.0])
+        return {name: value for name, value in found.items() if value not in nothing}
+
+
+def is_current(store: Store, derivation: Derivation) -> bool:
+    """Whether the reading's accuracy, correction and text are still those that the derivation was made with."""
+    eye = str(derivation.recipe.get("eye", DEFAULT_RECIPE.eye))
+    return derivation.inputs == ReadingInputs.of(store, derivation.reading_id, eye).record()
+
+
+def latest_recipe(store: Store, reading_id: int) -> Recipe:
+    """The recipe that was applied to a reading last; the default one where none was, or only by another version's algorithm.
+
+    Raises:
+        StoreError: There is no such reading.
+    """
+    derivation = store.derivation(reading_id)
+    if derivation is None or derivation.recipe.get("algorithm") != ALGORITHM:
+        return DEFAULT_RECIPE
+    detector = dict(derivation.recipe["detector"])
+    name = detector.pop("name")
+    others = {key: value for key, value in derivation.recipe.items() if key not in ("algorithm", "detector")}
+    return from_mapping(Recipe, {**others, "detector": name, name: detector})
+
+
+@dataclass(frozen=True)
 class Refusal:
     """A reading that could not be processed, and why."""
 
@@ -103,7 +150,7 @@ class ProcessingReport:
 
     Attributes:
         processed: Ids of the readings that were processed.
-        already_there: Ids of the readings that the recipe had been applied to before.
+        already_there: Ids of the readings that the recipe had been applied to before, with the same inputs.
         refused: Readings that could not be processed.
     """
 
@@ -113,41 +160,35 @@ class ProcessingReport:
 
 
 def place_reading(store: Store, reading_id: int, recipe: Recipe = DEFAULT_RECIPE) -> PlacedGaze:
-    """Place a reading's raw gaze on its films, as `process_reading` does.
+    """Place a reading's raw gaze, corrected for drift, on its films, as `process_reading` does.
 
     Raises:
         StoreError: There is no such reading, or its raw rows are damaged.
     """
     viewports = store.viewports(reading_id)
-    return _placed(store, store.reading(reading_id), viewports, _shapes(store, viewports), recipe)
+    return _placed(store, store.reading(reading_id), viewports, _shapes(store, viewports), recipe, store.correction(reading_id))
 
 
-def process_reading(store: Store, reading_id: int, recipe: Recipe = DEFAULT_RECIPE, *, accuracy_deg: float | None = None) -> Derivation:
+def process_reading(store: Store, reading_id: int, recipe: Recipe = DEFAULT_RECIPE) -> Derivation:
     """Derive a reading's fixations and sentence gaze maps and store them.
 
-    The same raw rows and recipe give the same result, which takes the place of an earlier one.
+    Gaze is placed with the drift correction in force at the reading's start; a look is as wide in a map as the recipe says,
+    or as the validated accuracy of the recipe's eye where that is worse; maps are of the newest revision of the text. The
+    same raw rows, recipe and inputs give the same result, which takes the place of an earlier one of that recipe.
 
     Args:
         store: The library.
         reading_id: The reading.
         recipe: The settings.
-        accuracy_deg: The reading's validated accuracy in degrees; where it is worse than the recipe's `sigma_deg`, looks
-            are that wide in its maps.
 
     Raises:
         StoreError: There is no such reading, its raw rows are damaged, or the result cannot be stored.
     """
-    return _process(store, store.reading(reading_id), recipe, accuracy_deg)
+    return _process(store, store.reading(reading_id), recipe, ReadingInputs.of(store, reading_id, recipe.eye))
 
 
-def process_all(
-    store: Store,
-    recipe: Recipe = DEFAULT_RECIPE,
-    progress: Callable[[int, int], None] | None = None,
-    *,
-    accuracy_deg: Callable[[ReadingEntry], float | None] | None = None,
-) -> ProcessingReport:
-    """Process every complete or recovered reading that the recipe was not yet applied to.
+def process_all(store: Store, recipe: Recipe = DEFAULT_RECIPE, progress: Callable[[int, int], None] | None = None) -> ProcessingReport:
+    """Process every complete or recovered reading that the recipe was not yet applied to, or whose inputs changed since.
 
     A reading whose raw rows are damaged is refused and does not keep the others from being processed.
 
@@ -155,23 +196,23 @@ def process_all(
         store: The library.
         recipe: The settings.
         progress: Called with (done, of how many) after each reading.
-        accuracy_deg: Says the validated accuracy of a reading in degrees, or None where it was not validated.
 
     Raises:
         StoreError: The library's readings cannot be listed.
     """
-    digest = recipe_hash(recipe.record())
+    made_with = store.derivation_inputs(recipe_hash(recipe.record()))
     readings = store.readings(states=("complete", "recovered"))
     processed: list[int] = []
     already: list[int] = []
     refused: list[Refusal] = []
     for done, reading in enumerate(readings, start=1):
         try:
-            if store.derivation(reading.id, digest) is None:
-                _process(store, reading, recipe, accuracy_deg(reading) if accuracy_deg else None)
-                processed.append(reading.id)
-            else:
+            inputs = ReadingInputs.of(store, reading.id, recipe.eye)
+            if made_with.get(reading.id) == inputs.record():
                 already.append(reading.id)
+            else:
+                _process(store, reading, recipe, inputs)
+                processed.append(reading.id)
         except EgmaError as error:
             refused.append(Refusal(reading.id, str(error)))
         if progress:
@@ -179,18 +220,18 @@ def process_all(
     return ProcessingReport(tuple(processed), tuple(already), tuple(refused))
 
 
-def _process(store: Store, reading: ReadingEntry, recipe: Recipe, accuracy_deg: float | None) -> Derivation:
+def _process(store: Store, reading: ReadingEntry, recipe: Recipe, inputs: ReadingInputs) -> Derivation:
     viewports = store.viewports(reading.id)
     shapes = _shapes(store, viewports)
-    fixations = detect_fixations(_placed(store, reading, viewports, shapes, recipe), recipe.filter)
-    sentences = store.sentences(reading.id)
+    fixations = detect_fixations(_placed(store, reading, viewports, shapes, recipe, inputs.correction), recipe.filter)
+    sentences = [replace(sentence, words=()) for sentence in store.sentences(reading.id)]  # maps do not keep word times
     maps = sentence_gaze_maps(
-        fixations, sentences, viewports, shapes, windows=recipe.windows, sigma_deg=recipe.sigma_deg, accuracy_deg=accuracy_deg
+        fixations, sentences, viewports, shapes, windows=recipe.windows, sigma_deg=recipe.sigma_deg, accuracy_deg=inputs.accuracy_deg
     )
-    record = recipe.record()
-    changes = store.save_derivation(reading.id, record, fixations, maps)
+    record, made_with = recipe.record(), inputs.record()
+    changes = store.save_derivation(reading.id, record, fixations, maps, made_with)
     assert changes.id is not None
-    return Derivation(changes.id, reading.id, record, recipe_hash(record), fixations, maps, reading.gaze_origin)
+    return Derivation(changes.id, reading.id, record, recipe_hash(record), fixations, maps, reading.gaze_origin, made_with)
 
 
 def _shapes(store: Store, viewports: Sequence[Viewport]) -> dict[str, tuple[int, int]]:
@@ -201,10 +242,15 @@ def _shapes(store: Store, viewports: Sequence[Viewport]) -> dict[str, tuple[int,
 
 
 def _placed(
-    store: Store, reading: ReadingEntry, viewports: Sequence[Viewport], shapes: Mapping[str, tuple[int, int]], recipe: Recipe
+    store: Store,
+    reading: ReadingEntry,
+    viewports: Sequence[Viewport],
+    shapes: Mapping[str, tuple[int, int]],
+    recipe: Recipe,
+    correction: tuple[float, float],
 ) -> PlacedGaze:
     return gaze_on_image(
-        store.gaze(reading.id),
+        store.gaze(reading.id).shifted(*correction),
         viewports,
         reading.screen,
         started_ns=reading.started_ns,

@@ -16,7 +16,8 @@ FILM_SIDE = 3000
 def bench_viewer(repeats: int = 40) -> dict[str, Any]:
     """Milliseconds a window/level step takes on a 3000 x 3000 film of 16 bits in a 1920 x 1080 window, and against pyqtgraph's ImageItem.
 
-    Both are painted in turn, in one run, into windows without a screen.
+    Both are painted in turn, in one run, into windows without a screen. `spotlight` is what one move of the pointer takes
+    while the film is blurred around it, and what panning takes then.
     """
     import os
 
@@ -38,7 +39,45 @@ def bench_viewer(repeats: int = 40) -> dict[str, Any]:
         mine, stock = (statistics.median(taken[3:]) for taken in times)
         figures[f"{name}_ms"] = round(mine, 2)
         figures[f"{name}_ratio_to_image_item"] = round(mine / stock, 3)
-    return {"window_level": figures}
+    return {"window_level": figures, "spotlight": _spotlight(film, repeats)}
+
+
+def _spotlight(film: NDArray[np.uint16], repeats: int) -> dict[str, float]:
+    """Milliseconds from an event to the painted window, on a fitted film."""
+    from PySide6.QtCore import QEvent, QPointF, Qt
+    from PySide6.QtGui import QMouseEvent
+    from PySide6.QtWidgets import QApplication
+
+    from egma_app.viewer.image_view import ImageView
+    from egma_app.viewer.spotlight import Spotlight
+    from egma_core.dicom.image import DicomImage
+
+    view = ImageView()
+    view.resize(1920, 1080)
+    view.set_image(DicomImage.plain(film))
+    view.set_spotlight(Spotlight(radius_px=120.0, blur_px=16.0))
+    view.show()
+    no_button, no_key = Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier
+
+    def move(step: int) -> None:
+        place = QPointF(500.0 + 9 * step, 300.0 + 5 * step)
+        QApplication.sendEvent(view, QMouseEvent(QEvent.Type.MouseMove, place, view.mapToGlobal(place), no_button, no_button, no_key))
+        QApplication.processEvents()
+
+    def pan(_step: int) -> None:
+        view.pan(3.0, 1.0)
+        view.repaint()
+
+    return {"move_ms": _median_ms(move, repeats), "pan_ms": _median_ms(pan, repeats)}
+
+
+def _median_ms(act: Callable[[int], None], repeats: int) -> float:
+    taken: list[float] = []
+    for step in range(repeats + 3):
+        start = time.perf_counter()
+        act(step)
+        taken.append(1e3 * (time.perf_counter() - start))
+    return round(statistics.median(taken[3:]), 2)
 
 
 Painter = Callable[[float, float, float | None], None]

@@ -3,66 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
+from egma_app.capture.sitting import GateAnswer, Quality, SaidSentence, Setup, Station, clock_text
 from egma_core.errors import EgmaError, RecordingError
 from egma_core.gaze.viewport import Viewport
-from egma_core.geometry import Screen
+from egma_core.store.values import Decision, TextEdit
 
 State = Literal["closed", "opening", "ready", "beginning", "reading", "ending"]
 """`closed` without a session; `ready` between readings; `opening`, `beginning` and `ending` while the process is at it."""
-
-POINTER_HZ = 100.0
-
-
-@dataclass(frozen=True)
-class Setup:
-    """Who reads, on which screen, with which tracker.
-
-    Attributes:
-        reader: The reader's name or code.
-        tracker: The tracker's short name: `simulated` or `mouse`.
-        screen: The monitor, with sizes that a person has typed and confirmed.
-    """
-
-    reader: str
-    tracker: str
-    screen: Screen
-
-    @property
-    def rate_hz(self) -> float:
-        """Samples per second to expect."""
-        return POINTER_HZ if self.tracker == "mouse" else 120.0
-
-
-@dataclass(frozen=True)
-class SaidSentence:
-    """A sentence of the reading in progress, in ns on the host clock."""
-
-    text: str
-    onset_ns: int
-    offset_ns: int
-
-
-@dataclass(frozen=True)
-class Quality:
-    """What the capture process last said of the recording.
-
-    Attributes:
-        safe_up_to_ns: Everything up to this host time is on the disk.
-        now_ns: Host time when that was said.
-        n_samples: Samples of this reading on the disk.
-        rate_hz: Samples per second just now.
-        loss: Share of recent samples in which no eye was seen.
-    """
-
-    safe_up_to_ns: int
-    now_ns: int
-    n_samples: int
-    rate_hz: float
-    loss: float
 
 
 class CaptureSession:
@@ -74,11 +24,14 @@ class CaptureSession:
     Attributes:
         state: Where the session stands.
         setup: What it was opened with, or None.
+        station: What the process has opened, or None while none is open.
         study_id: The study of the reading in progress, or None.
         reading_id: The reading in progress, or None.
         started_ns: Host time of its start.
         sentences: What was said in it so far.
         quality: How its recording does, or None before the first word of it.
+        answer: How it stood at the gate when that was asked last, or None.
+        decision: What the person has decided on it, or None.
     """
 
     def __init__(self, send: Callable[[Mapping[str, Any]], object]) -> None:
@@ -86,7 +39,7 @@ class CaptureSession:
         self._send = send
         self.state: State = "closed"
         self.setup: Setup | None = None
-        self.study_id: int | None = None
+        self.station: Station | None = None
         self._forget_reading()
 
     # -- what the person does
@@ -102,9 +55,7 @@ class CaptureSession:
             raise RecordingError("The reader has no name.", "Type a name or a code for the person who reads.")
         self.setup = setup
         self.state = "opening"
-        tracker = {"name": setup.tracker, "rate_hz": setup.rate_hz}
-        screen = dataclasses.asdict(setup.screen)
-        self._send({"do": "open", "library": library, "reader": setup.reader.strip(), "screen": screen, "tracker": tracker})
+        self._send({"do": "open", "library": library, **setup.opening()})
 
     def begin(self, study_id: int) -> None:
         """Begin a reading; `begun` follows.
@@ -119,22 +70,41 @@ class CaptureSession:
         self._send({"do": "begin", "study_id": study_id})
 
     def say(self, sentence: SaidSentence) -> None:
-        """Keep a typed sentence.
+        """Keep a sentence that was typed or dictated.
 
         Raises:
             RecordingError: No reading is in progress.
         """
         self._require("reading", doing="keep a sentence")
         self.sentences.append(sentence)
-        self._send({"do": "sentence", "origin": "typed", **dataclasses.asdict(sentence)})
+        self._send({"do": "sentence", **dataclasses.asdict(sentence)})
 
-    def sign_off(self) -> None:
-        """End the reading as complete; `ended` follows.
+    def gate(self) -> None:
+        """Ask how the reading stands at the gate; the event `gate` follows, and the recording goes on.
 
         Raises:
             RecordingError: No reading is in progress.
         """
-        self._end("complete", "")
+        self._require("reading", doing="judge the reading")
+        self._send({"do": "gate"})
+
+    def sign_off(self, decision: Decision = "signed_off", reason: str = "") -> None:
+        """End the reading as decided; `ended` follows.
+
+        Args:
+            decision: `signed_off` and `kept` end it as complete, `redone` and `discarded` as discarded.
+            reason: Why, in a person's words; only `signed_off` needs none.
+
+        Raises:
+            RecordingError: No reading is in progress, or there is no reason.
+        """
+        self._require("reading", doing="end the reading")
+        reason = reason.strip()
+        if decision != "signed_off" and not reason:
+            raise RecordingError(f"A reading cannot be {decision} without a reason.", "Say in a few words why.")
+        self.state, self.decision = "ending", decision
+        state = "complete" if decision in ("signed_off", "kept") else "discarded"
+        self._send({"do": "end", "state": state, "note": reason, "decision": decision, "reason": reason})
 
     def discard(self, reason: str) -> None:
         """End the reading as discarded; `ended` follows.
@@ -142,9 +112,7 @@ class CaptureSession:
         Raises:
             RecordingError: No reading is in progress, or there is no reason.
         """
-        if not reason.strip():
-            raise RecordingError("A reading cannot be discarded without a reason.", "Say in a few words why.")
-        self._end("discarded", reason.strip())
+        self.sign_off("discarded", reason)
 
     # -- what goes on by itself
 
@@ -163,6 +131,16 @@ class CaptureSession:
         if self.state == "reading":
             self._send({"do": "note", "kind": kind, "text": text})
 
+    def edit(self, edit: TextEdit) -> None:
+        """A key stroke, paste or deletion in a sentence line."""
+        if self.state == "reading":
+            self._send({"do": "edit", **dataclasses.asdict(edit)})
+
+    def heard(self, engine: str, words: Sequence[Sequence[object]]) -> None:
+        """Words as an engine heard them: [text, onset_ns, offset_ns, confidence or None] each."""
+        if self.state == "reading" and words:
+            self._send({"do": "heard", "engine": engine, "words": [list(word) for word in words]})
+
     # -- what the process says
 
     def handle(self, event: Mapping[str, Any]) -> EgmaError | None:
@@ -173,13 +151,14 @@ class CaptureSession:
         """
         kind = event["event"]
         if kind == "ready" and self.state == "opening":
-            self.state = "ready"
+            self.state, self.station = "ready", Station.told(event)
         elif kind == "begun" and self.state == "beginning":
             self.state = "reading"
             self.reading_id, self.started_ns = int(event["reading_id"]), int(event["started_ns"])
         elif kind == "progress" and event["reading_id"] == self.reading_id:
-            names = (field.name for field in dataclasses.fields(Quality) if field.name != "loss")
-            self.quality = Quality(loss=float(event["loss_10s"]), **{name: event[name] for name in names})
+            self.quality = Quality.told(event)
+        elif kind == "gate" and event["reading_id"] == self.reading_id:
+            self.answer = GateAnswer.told(event)
         elif kind == "ended" and event["reading_id"] == self.reading_id:
             self.state = "ready"
             self._forget_reading()
@@ -193,16 +172,11 @@ class CaptureSession:
         if self.reading_id is not None:
             safe_up_to = self.quality.safe_up_to_ns if self.quality else self.started_ns
             safe = clock_text((safe_up_to - self.started_ns) / 1e9)
-        self.state = "closed"
+        self.state, self.station = "closed", None
         self._forget_reading()
         return safe
 
     # -- inside
-
-    def _end(self, state: str, note: str) -> None:
-        self._require("reading", doing="end the reading")
-        self.state = "ending"
-        self._send({"do": "end", "state": state, "note": note})
 
     def _complaint(self, error: RecordingError) -> RecordingError:
         """A command failed: fall back to where it was given; other trouble changes nothing."""
@@ -210,7 +184,7 @@ class CaptureSession:
             self.state = "ready"
             self._forget_reading()
         elif self.state == "ending":
-            self.state = "reading"
+            self.state, self.decision = "reading", None
         return error
 
     def _require(self, state: State, *, doing: str) -> None:
@@ -223,6 +197,8 @@ class CaptureSession:
         self.started_ns = 0
         self.sentences: list[SaidSentence] = []
         self.quality: Quality | None = None
+        self.answer: GateAnswer | None = None
+        self.decision: Decision | None = None
 
 
 _STANDING: dict[State, str] = {
@@ -248,9 +224,3 @@ def viewport_fields(viewport: Viewport) -> dict[str, Any]:
     t, r = viewport.image_to_screen, viewport.region
     fields = {f.name: getattr(viewport, f.name) for f in dataclasses.fields(viewport)}
     return {**fields, "image_to_screen": [t.xx, t.xy, t.yx, t.yy, t.dx, t.dy], "region": [r.left, r.top, r.right, r.bottom]}
-
-
-def clock_text(seconds: float) -> str:
-    """Seconds as minutes and seconds, `02:31`."""
-    whole = max(int(seconds), 0)
-    return f"{whole // 60:02d}:{whole % 60:02d}"

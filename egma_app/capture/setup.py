@@ -1,40 +1,36 @@
-"""The form that opens a capture session: who reads, with which tracker, at which screen."""
+"""The form that opens a capture session: who reads, with which tracker, at which screen, with which voice and under which protocol."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Signal
-from PySide6.QtGui import QPalette, QScreen
-from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFormLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
+import shutil
+from pathlib import Path
 
-from egma_app.capture.session import Setup
+from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtGui import QHideEvent, QPalette, QScreen, QShowEvent
+from PySide6.QtWidgets import QComboBox, QFormLayout, QLineEdit, QPushButton, QScrollArea, QVBoxLayout, QWidget
+
+from egma_app.capture.device_search import DeviceSearch
+from egma_app.capture.protocol_choice import ProtocolChoice
+from egma_app.capture.quality_bar import LITTLE_BYTES, room_text
+from egma_app.capture.screen_size import ScreenSize
+from egma_app.capture.sitting import Setup
+from egma_app.capture.trackers import TrackerChoice
+from egma_app.capture.voice import VoiceChoice
 from egma_app.settings import Settings
+from egma_app.widgets.labels import quiet_label
 from egma_app.widgets.tints import WARNING, tint
-from egma_core.geometry import Screen
-
-TRACKERS = {
-    "simulated": ("Simulated eye tracker", "Made-up gaze at 120 samples a second, marked as simulated in every row."),
-    "mouse": ("Mouse in place of gaze", "The pointer stands in for the eyes, marked as mouse in every row."),
-}
-_UNSQUARE = 1.05  # pixels of real monitors are square to within this
-
-
-def native_size(screen: QScreen) -> QSize:
-    """A monitor's own pixels across and down."""
-    ratio, size = screen.devicePixelRatio(), screen.geometry().size()
-    return QSize(round(size.width() * ratio), round(size.height() * ratio))
-
-
-def monitor_name(screen: QScreen) -> str:
-    """What tells one monitor from another: its name and its pixels."""
-    size = native_size(screen)
-    return f"{screen.name()} {size.width()} × {size.height()}"
 
 
 class SetupForm(QWidget):
-    """Asks for what a recording needs to know. Sizes are typed and confirmed by a person, never taken from the system.
+    """Asks for what a recording needs to know; the devices are looked for beside the window.
 
     Attributes:
         accepted: Emitted with the `Setup` when the person opens the session.
+        search: Knows which devices are there.
+        choice: The tracker.
+        sizes: The screen.
+        voice: The microphone and what turns speech into text.
+        protocol: The study protocol.
     """
 
     accepted = Signal(object)
@@ -43,125 +39,147 @@ class SetupForm(QWidget):
         """Offer what was typed last time on the same monitor."""
         super().__init__(parent)
         self._settings = settings
-        self._monitor: QScreen | None = None
+        self._folder: Path | None = None
         self.reader = QLineEdit(settings.values.reader)
         self.reader.setPlaceholderText("Name or code")
-        self.tracker = QComboBox()
-        for name, (title, _) in TRACKERS.items():
-            self.tracker.addItem(title, name)
-        self.tracker.setCurrentIndex(max(self.tracker.findData(settings.values.tracker), 0))
-        self._about_tracker = _quiet_label()
-        self._about_monitor = _quiet_label()
-        self.width_mm, self.height_mm, self.distance_mm = _millimetres("Width"), _millimetres("Height"), _millimetres("Distance")
-        self.confirmed = QCheckBox("These sizes are right")
-        self.confirmed.setToolTip("Measured, or read from the monitor's manual. Every angle of the recording depends on them.")
-        self.check = _quiet_label()
+        self.search = DeviceSearch(self)
+        self.choice = TrackerChoice(settings, self.search, self)
+        self.sizes = ScreenSize(settings, self)
+        self.voice = VoiceChoice(settings, self.search, self)
+        self.protocol = ProtocolChoice(settings, self)
+        self.tracker, self.check, self.confirmed = self.choice.name, self.sizes.check, self.sizes.confirmed
+        self.width_mm, self.height_mm, self.distance_mm = self.sizes.width_mm, self.sizes.height_mm, self.sizes.distance_mm
+        self.disk = quiet_label()
+        self.missing = quiet_label()
         self.open_button = QPushButton("Open session")
         self.open_button.setProperty("role", "main")
         self._lay_out()
+        self.choice.display_told.connect(self.sizes.take_display)
+        for part in (self.choice, self.sizes, self.voice, self.protocol):
+            part.changed.connect(self._judge)
+        self.confirmed.toggled.connect(self._listen)
         self.reader.textChanged.connect(self._judge)
-        self.tracker.currentIndexChanged.connect(self._judge)
-        for box in (self.width_mm, self.height_mm, self.distance_mm):
-            box.valueChanged.connect(self._size_changed)
-        self.confirmed.toggled.connect(self._judge)
         self.open_button.clicked.connect(self._accept)
         self.reader.returnPressed.connect(self.open_button.click)
         self._judge()
 
     def set_monitor(self, screen: QScreen) -> None:
         """Say which monitor the window is on; what was typed for another is not offered for this one."""
-        if screen is self._monitor:
-            return
-        self._monitor = screen
-        values, same = self._settings.values, self._settings.values.screen == monitor_name(screen)
-        self.width_mm.setValue(values.screen_width_mm if same else 0.0)
-        self.height_mm.setValue(values.screen_height_mm if same else 0.0)
-        self.distance_mm.setValue(values.distance_mm if same else 0.0)
-        stated = screen.physicalSize()
-        says = f" It says of itself {stated.width():.0f} × {stated.height():.0f} mm; please check." if stated.width() > 0 else ""
-        self._about_monitor.setText(f"{monitor_name(screen)} pixels.{says}")
-        self.confirmed.setChecked(False)
+        self.sizes.set_monitor(screen)
         self._judge()
+
+    def set_folder(self, folder: Path | None) -> None:
+        """Say how much room there is where the library is kept."""
+        self._folder = folder
+        self._say_room()
 
     def setup(self) -> Setup | None:
         """What the form says, or None while something is missing or not confirmed."""
-        sizes = self.width_mm.value(), self.height_mm.value(), self.distance_mm.value()
-        if self._monitor is None or min(sizes) <= 0 or not self.confirmed.isChecked() or not self.reader.text().strip():
+        screen = self.sizes.screen()
+        if screen is None or self._missing():
             return None
-        pixels = native_size(self._monitor)
-        return Setup(self.reader.text().strip(), self.tracker.currentData(), Screen(pixels.width(), pixels.height(), *sizes))
+        study = self.protocol.study
+        setup = Setup(
+            self.reader.text().strip(),
+            self.choice.driver,
+            screen,
+            address=self.choice.address,
+            rate_hz=self.choice.rate_hz,
+            replayed_id=self.choice.replayed_id,
+            microphone=self.voice.microphone_name,
+            engine=self.voice.engine_name,
+            model=self.voice.model_folder,
+            protocol_name=study.protocol.name if study else "",
+            protocol_toml=study.toml if study else "",
+        )
+        return study.typed_only(setup) if study else setup
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Look for what has to be found, and listen if somebody is about to open a session."""
+        super().showEvent(event)
+        self._say_room()
+        self.choice.look_if_needed()
+        self._listen(self.confirmed.isChecked())
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Leave the devices to whoever opens them."""
+        super().hideEvent(event)
+        self.search.close()
 
     def _lay_out(self) -> None:
-        form = QFormLayout()
+        inside = _Column()
+        form = QFormLayout(inside)  # rows are hidden and shown: they must never stand without a parent
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.DontWrapRows)
+        form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         form.addRow("Reader", self.reader)
-        form.addRow("Tracker", self.tracker)
-        form.addRow("", self._about_tracker)
-        form.addRow("Monitor", self._about_monitor)
-        form.addRow("Lit width", self.width_mm)
-        form.addRow("Lit height", self.height_mm)
-        form.addRow("Eye to screen", self.distance_mm)
-        form.addRow("", self.check)
+        for part in (self.choice, self.sizes, self.voice, self.protocol):
+            part.add_rows(form)
+        form.addRow("Disk", self.disk)
+        for box in inside.findChildren(QComboBox):  # a long name must not push the form wide
+            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            box.setMinimumContentsLength(10)
+        form.setContentsMargins(0, 0, 6, 0)
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setFrameShape(QScrollArea.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setWidget(inside)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addLayout(form)
-        column.addWidget(self.confirmed)
+        column.addWidget(area, 1)
+        column.addWidget(self.missing)
         column.addWidget(self.open_button)
-        column.addStretch(1)
 
-    def _size_changed(self) -> None:
-        self.confirmed.setChecked(False)
-        self._judge()
+    def _listen(self, somebody: bool) -> None:
+        """No microphone is opened only because the program was: whoever confirms the sizes is there."""
+        if somebody:
+            self.voice.listen()
+
+    def _missing(self) -> str:
+        """What is still needed, in words; "" once the session can be opened."""
+        if not self.reader.text().strip():
+            return "Type who reads."
+        if min(self.sizes.sizes_mm) <= 0:
+            return "Type the monitor's size and the distance to it."
+        if not self.confirmed.isChecked():
+            return "Confirm the sizes."
+        return self.voice.trouble or self.protocol.trouble
 
     def _judge(self) -> None:
-        """Say what the sizes mean, and allow to go on once everything is there."""
-        self._about_tracker.setText(TRACKERS[self.tracker.currentData()][1])
-        sizes = self.width_mm.value(), self.height_mm.value(), self.distance_mm.value()
-        self.confirmed.setEnabled(self._monitor is not None and min(sizes) > 0)
-        self.check.setText("")
-        if self._monitor is not None and min(sizes) > 0:
-            pixels = native_size(self._monitor)
-            across, down = sizes[0] / pixels.width(), sizes[1] / pixels.height()
-            text = f"One degree is {Screen(pixels.width(), pixels.height(), *sizes).px_per_deg():.0f} pixels."
-            odd = max(across, down) / min(across, down) > _UNSQUARE
-            if odd:
-                text += f" A pixel would be {across:.3f} × {down:.3f} mm, which is not square: please check."
-                tint(self.check, WARNING)
-            else:
-                self.check.setPalette(QPalette())
-            self.check.setForegroundRole(QPalette.ColorRole.WindowText if odd else QPalette.ColorRole.PlaceholderText)
-            self.check.setText(text)
+        missing = self._missing()
+        self.missing.setText(missing)
+        self.missing.setVisible(bool(missing))
         self.open_button.setEnabled(self.setup() is not None)
+
+    def _say_room(self) -> None:
+        self.disk.setPalette(QPalette())
+        if self._folder is None or not self._folder.is_dir():
+            self.disk.setText("unknown")
+            return
+        free = shutil.disk_usage(self._folder).free
+        self.disk.setText(room_text(free))
+        if free < LITTLE_BYTES:
+            tint(self.disk, WARNING)
+        self.disk.setForegroundRole(QPalette.ColorRole.WindowText if free < LITTLE_BYTES else QPalette.ColorRole.PlaceholderText)
 
     def _accept(self) -> None:
         setup = self.setup()
-        if setup is None or self._monitor is None:
+        if setup is None:
             return
-        self._settings.update(
-            reader=setup.reader,
-            tracker=setup.tracker,
-            screen=monitor_name(self._monitor),
-            screen_width_mm=setup.screen.width_mm,
-            screen_height_mm=setup.screen.height_mm,
-            distance_mm=setup.screen.distance_mm,
-        )
+        self._settings.update(reader=setup.reader)
+        for part in (self.choice, self.sizes, self.voice, self.protocol):
+            part.remember()
         self.accepted.emit(setup)
 
 
-def _millimetres(name: str) -> QDoubleSpinBox:
-    box = QDoubleSpinBox()
-    box.setRange(0.0, 3000.0)
-    box.setDecimals(1)
-    box.setSuffix(" mm")
-    box.setSpecialValueText("not typed yet")
-    box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
-    box.setAccessibleName(f"{name} in mm")
-    return box
+class _Column(QWidget):
+    """As tall as its wrapped words need at its width, which a scroll area does not ask for by itself."""
 
-
-def _quiet_label() -> QLabel:
-    label = QLabel()
-    label.setWordWrap(True)
-    label.setForegroundRole(QPalette.ColorRole.PlaceholderText)
-    return label
+    def event(self, event: QEvent) -> bool:
+        """Grow or shrink with what is inside and with the width."""
+        done = super().event(event)
+        layout = self.layout()
+        if event.type() in (QEvent.Type.LayoutRequest, QEvent.Type.Resize) and layout is not None and layout.hasHeightForWidth():
+            self.setMinimumHeight(layout.totalHeightForWidth(self.width()))
+        return done

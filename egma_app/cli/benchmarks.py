@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
-from egma_app.cli.command import print_json
+from egma_app.cli.command import FOLDER, bar, print_json
 
 
 @click.group()
@@ -24,11 +26,14 @@ def startup(repeats: int) -> None:
 @bench.command(name="record")
 @click.option("--seconds", default=10.0, show_default=True, help="How long to record, in real time.")
 @click.option("--rate", default=1200.0, show_default=True, help="Samples per second of the simulated tracker.")
-def bench_recording(seconds: float, rate: float) -> None:
-    """Samples lost and time until a sample is durable, recording a simulated tracker."""
+@click.option("--window/--no-window", default=True, show_default=True, help="Whether a window repaints a large film meanwhile.")
+@click.option("--audio/--no-audio", default=True, show_default=True, help="Whether audio is recorded too.")
+@click.option("--kills", default=0, show_default=True, help="Then kill so many recordings, window and all, and see what is left.")
+def bench_recording(seconds: float, rate: float, window: bool, audio: bool, kills: int) -> None:
+    """Samples lost, time until one is durable, processor use of the capture process; what is left after kill -9."""
     from egma_app.bench.record import bench_record
 
-    print_json(bench_record(seconds, rate))
+    print_json(bench_record(seconds, rate, window=window, audio=audio, kills=kills))
 
 
 @bench.command()
@@ -91,3 +96,16 @@ def bench_fixation_filters(seconds: float, repeats: int) -> None:
     from egma_app.bench.fixations import bench_fixations
 
     print_json(bench_fixations(seconds, repeats))
+
+
+@bench.command()
+@click.option("--mutants", default=5000, show_default=True, help="How many broken films to open.")
+@click.option("--films", type=FOLDER, help="Break the films below this folder instead of those that come with pydicom.")
+@click.option("--seed", default=0, show_default=True, help="Another seed breaks them in other ways.")
+def fuzz(mutants: int, films: Path | None, seed: int) -> None:
+    """Broken films: bytes flipped, cut off, mislabelled, stretched, spliced, random; crashes, hangs, memory, wrong pictures."""
+    from egma_app.bench.fuzz import bench_fuzz
+
+    with bar("Breaking films") as advance:
+        found = bench_fuzz(mutants, films, seed, advance)
+    print_json(found)

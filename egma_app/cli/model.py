@@ -36,6 +36,7 @@ def train(config: str, library: str | None, manifest: Path | None, out: Path, se
     so that a batch script knows to queue the job again.
     """
     from egma_core.examples.export import export_examples
+    from egma_core.interchange.release import keep_here
     from egma_core.store.store import Store
     from egma_core.training.config import load_config, override, preset
     from egma_core.training.place import find_place
@@ -50,7 +51,10 @@ def train(config: str, library: str | None, manifest: Path | None, out: Path, se
         if library is not None:
             manifest = Path(folder) / "manifest.json"
             with Store.open(library) as store:
-                export_examples(store, manifest, **chosen)
+                export_examples(store, manifest, allow_text=True, **chosen)
+                advice = keep_here(store)
+            if advice and place.leads:
+                click.echo(advice, err=True)
         assert manifest is not None
 
         def tell(event: dict[str, Any]) -> None:

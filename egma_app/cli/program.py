@@ -102,19 +102,21 @@ def _require_screen() -> None:
 @click.option("--store", "library", metavar="LIBRARY", help="Also check this library; nothing in it is changed.")
 @json_option
 def doctor(library: str | None, as_json: bool) -> None:
-    """Say what this installation can do, and whether a library is sound."""
+    """Say what this installation can do, and whether a library is sound; what only a journal has of a reading counts as safe."""
     from egma_app.cli.diagnosis import diagnose
+    from egma_core.recording.recovery import check
     from egma_core.store.store import Store
 
     if library is not None:
         with Store.open(library, read_only=True) as store:
-            health = store.check()
+            health = check(store)
         if as_json:
             print_json(dataclasses.asdict(health))
         else:
             click.echo(f"Library: integrity {health.integrity}, {len(health.readings)} readings.")
             for reading in health.readings:
-                click.echo(f"  reading {reading.id}: {reading.state}, {reading.n_samples} samples, {reading.n_gaps} gaps")
+                heard = f", {reading.n_audio_samples} of audio, {reading.n_audio_gaps} gaps" if reading.n_audio_samples else ""
+                click.echo(f"  reading {reading.id}: {reading.state}, {reading.n_samples} samples, {reading.n_gaps} gaps{heard}")
         return
     findings = diagnose()
     if as_json:

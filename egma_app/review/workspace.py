@@ -23,7 +23,7 @@ from egma_core.processing import place_reading
 from egma_core.store.store import Store
 from egma_core.store.values import Changes, ReadingEntry
 
-_SHOWN_TABLES = frozenset({"reading", "sentence", "capture_session", "reader", "gaze_chunk"})
+_SHOWN_TABLES = frozenset({"reading", "sentence", "revision", "capture_session", "reader", "gaze_chunk"})
 _MEASURED_AT_ONCE = 8
 _SETTLE_MS = 180
 
@@ -46,6 +46,7 @@ class ReviewWorkspace(Workspace):
         self._losses: dict[int, float] = {}
         self._entries: tuple[ReadingEntry, ...] = ()
         self._wanted: ReadingEntry | None = None
+        self._asked_id: int | None = None
         self.banner = Banner(self)
         self.readings = ReadingsPanel(self)
         self.reading = ReadingPanel(settings.values, self)
@@ -100,13 +101,15 @@ class ReviewWorkspace(Workspace):
         self._list()
 
     def library_changed(self, changes: Changes) -> None:
-        """List the readings again when one was added or went on."""
+        """List the readings again when one was added or went on; show the open one again when a text was revised."""
         if changes.tables & _SHOWN_TABLES and not self._refresh.isActive():
             self._refresh.start()
+        if "revision" in changes.tables and self._wanted is not None:
+            self._settle.start()
 
     def open(self, reading_id: int) -> None:
-        """Open a reading of the list."""
-        self.readings.choose(reading_id)
+        """Open a reading of the list, as soon as it is listed."""
+        self._asked_id = None if self.readings.choose(reading_id) else reading_id
 
     def _list(self) -> None:
         library = self.library
@@ -121,6 +124,9 @@ class ReviewWorkspace(Workspace):
             return
         self._entries = tuple(entries)
         self.readings.show_readings(self._entries, self._losses)
+        asked_id, self._asked_id = self._asked_id, None
+        if asked_id is not None:
+            self.readings.choose(asked_id)
         if not entries:
             self._empty.say("There are no readings yet", "Go to Capture (Ctrl+1) and record one; it appears here when it is signed off.")
         self._stack.setCurrentWidget(self._split if entries else self._empty)

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QWidget
 from egma_app.viewer.film import Film
 from egma_app.viewer.layers import Layer
 from egma_app.viewer.placement import Placement
+from egma_app.viewer.spotlight import Spotlight
 from egma_core.dicom.image import DicomImage, Window
 from egma_core.gaze.viewport import Viewport
 from egma_core.geometry import Rect, Transform
@@ -35,6 +36,7 @@ class FilmCanvas(QWidget):
         changed: Emitted when the window, zoom, frame or film has changed.
         film: The film shown, or None.
         placement: How it lies in the view.
+        spotlight: What keeps the film blurred but for one place, or None.
     """
 
     painted = Signal(object)
@@ -45,6 +47,7 @@ class FilmCanvas(QWidget):
         super().__init__(parent)
         self.film: Film | None = None
         self.placement = Placement(0.0, 0.0, 1.0)
+        self.spotlight: Spotlight | None = None
         self._fitted = True
         self._layers: dict[str, Layer] = {}
         self._curtain = False
@@ -67,7 +70,7 @@ class FilmCanvas(QWidget):
         """Show a film with its own window, whole and upright, or nothing; layers are taken away."""
         self._layers.clear()
         self.film = Film(image, frame) if image is not None else None
-        self.placement = _upright(image)
+        self.placement = Placement.upright(image.pixel_aspect if image is not None else 1.0)
         self.fit()
 
     def set_frame(self, frame: int) -> None:
@@ -125,6 +128,11 @@ class FilmCanvas(QWidget):
         if self.film is not None and not self.film.image.is_colour:
             self.film.window = window
             self.refresh()
+
+    def set_spotlight(self, spotlight: Spotlight | None) -> None:
+        """Blur the film but for one place, which follows the pointer in an `ImageView`, or show all of it sharp. Not logged here."""
+        self.spotlight = spotlight
+        self.update()
 
     # -- where it is shown
 
@@ -203,7 +211,10 @@ class FilmCanvas(QWidget):
         if self.film is not None and seen:
             painter.save()
             painter.setWorldTransform(device.inverted()[0])
-            self.film.draw(painter, transform, region, shift)
+            if self.spotlight is None:
+                self.film.draw(painter, transform, region, shift)
+            else:
+                self.spotlight.draw(painter, self.film, transform, region, shift)
             self._draw_layers(painter, transform, shift)
             painter.restore()
         elif self._caption:
@@ -285,9 +296,3 @@ class FilmCanvas(QWidget):
         elif kind in (QEvent.Type.WindowStateChange, QEvent.Type.Move, QEvent.Type.ScreenChangeInternal):
             self._show_or_log()
         return super().eventFilter(watched, event)
-
-
-def _upright(image: DicomImage | None) -> Placement:
-    """A placement without turns; pixels that are not square are drawn larger along their longer side."""
-    aspect = image.pixel_aspect if image is not None else 1.0
-    return Placement(0.0, 0.0, 1.0, stretch_x=max(1.0, 1.0 / aspect), stretch_y=max(1.0, aspect))

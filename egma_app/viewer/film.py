@@ -68,26 +68,39 @@ class Film:
             clip: The part of the screen to paint, in native screen pixels.
             shift: What to subtract from native screen pixels to get device pixels.
         """
+        columns, rows = self.visible(transform, clip)
+        if columns and rows:
+            levels = self.picture(transform, columns, rows)
+            painter.drawImage(QPoint(columns.start - shift[0], rows.start - shift[1]), picture_of(levels))
+
+    def visible(self, transform: Transform, clip: Rect) -> tuple[range, range]:
+        """The columns and rows of native screen pixels inside `clip` that show the film; empty where none does."""
         film = transform.map_rect(Rect(0.0, 0.0, self.image.columns, self.image.rows))
         columns = _centres_between(max(film.left, clip.left), min(film.right, clip.right))
-        rows = _centres_between(max(film.top, clip.top), min(film.bottom, clip.bottom))
-        if not columns or not rows:
-            return
-        picture = self._picture(self._values(transform, columns, rows))
-        height, width = picture.shape[:2]
-        kind = QImage.Format.Format_RGB888 if picture.ndim == 3 else QImage.Format.Format_Grayscale8
-        corner = QPoint(columns.start - shift[0], rows.start - shift[1])
-        painter.drawImage(corner, QImage(picture.data, width, height, picture.strides[0], kind))
+        return columns, _centres_between(max(film.top, clip.top), min(film.bottom, clip.bottom))
 
-    def _values(self, transform: Transform, columns: range, rows: range) -> Pixels:
-        last = self._sampled
-        if last is not None and (last.transform, last.columns, last.rows) == (transform, columns, rows):
-            return last.values
-        values = _sample(self._pyramid, transform, columns, rows)
-        self._sampled = _Sampled(transform, columns, rows, values)
-        return values
+    def picture(self, transform: Transform, columns: range, rows: range) -> NDArray[np.uint8]:
+        """What these native screen pixels show: (rows, columns) grey levels, or (rows, columns, 3) RGB."""
+        return self.shade(self._values(transform, columns, rows))
 
-    def _picture(self, values: Pixels) -> NDArray[np.uint8]:
+    def read(self, transform: Transform, across: NDArray[np.float64], down: NDArray[np.float64]) -> Pixels:
+        """Values of the film at a grid of evenly spaced points of the screen.
+
+        Args:
+            transform: Image pixels to native screen pixels; turns by 90° only.
+            across: (n,) native screen x of the grid's columns.
+            down: (m,) native screen y of the grid's rows.
+
+        Returns:
+            (m, n) or (m, n, 3) stored values, each a mean over about one step of the grid.
+        """
+        if transform.xx != 0.0:
+            return self._pyramid.sample((across - transform.dx) / transform.xx, (down - transform.dy) / transform.yy)
+        turned = self._pyramid.sample((down - transform.dy) / transform.yx, (across - transform.dx) / transform.xy)
+        return np.ascontiguousarray(np.swapaxes(turned, 0, 1))
+
+    def shade(self, values: Pixels) -> NDArray[np.uint8]:
+        """The grey levels (or colours) of stored values under the present window and polarity."""
         if self.image.is_colour:
             picture = values.astype(np.uint8, copy=False)
             return np.ascontiguousarray(255 - picture if self.inverted else picture)
@@ -96,16 +109,26 @@ class Film:
             self._table = key, display_table(self.image, self.window, self.inverted, frame=self.frame)
         return np.take(self._table[1], values, mode="clip")
 
+    def _values(self, transform: Transform, columns: range, rows: range) -> Pixels:
+        last = self._sampled
+        if last is not None and (last.transform, last.columns, last.rows) == (transform, columns, rows):
+            return last.values
+        values = self.read(transform, _centres(columns), _centres(rows))
+        self._sampled = _Sampled(transform, columns, rows, values)
+        return values
+
+
+def picture_of(levels: NDArray[np.uint8]) -> QImage:
+    """Grey levels (rows, columns) or RGB (rows, columns, 3) as a picture that shares their memory: it lives no longer than they do."""
+    height, width = levels.shape[:2]
+    kind = QImage.Format.Format_RGB888 if levels.ndim == 3 else QImage.Format.Format_Grayscale8
+    return QImage(levels.data, width, height, levels.strides[0], kind)
+
 
 def _centres_between(low: float, high: float) -> range:
     """The whole pixels whose centres lie between two positions."""
     return range(math.ceil(low - 0.5), math.floor(high - 0.5) + 1) if high > low else range(0)
 
 
-def _sample(pyramid: Pyramid, transform: Transform, columns: range, rows: range) -> Pixels:
-    across = np.arange(columns.start, columns.stop, dtype=np.float64) + 0.5
-    down = np.arange(rows.start, rows.stop, dtype=np.float64) + 0.5
-    if transform.xx != 0.0:
-        return pyramid.sample((across - transform.dx) / transform.xx, (down - transform.dy) / transform.yy)
-    turned = pyramid.sample((down - transform.dy) / transform.yx, (across - transform.dx) / transform.xy)
-    return np.ascontiguousarray(np.swapaxes(turned, 0, 1))
+def _centres(pixels: range) -> NDArray[np.float64]:
+    return np.arange(pixels.start, pixels.stop, dtype=np.float64) + 0.5

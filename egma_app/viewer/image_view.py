@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from time import perf_counter_ns
 
-from PySide6.QtCore import QPointF, Qt, Signal
-from PySide6.QtGui import QMouseEvent, QWheelEvent
+from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, Qt, Signal
+from PySide6.QtGui import QCursor, QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QWidget
 
 from egma_app import actions
@@ -14,7 +14,15 @@ from egma_app.settings import Preferences
 from egma_app.viewer import tools
 from egma_app.viewer.canvas import FilmCanvas
 from egma_app.viewer.placement import Placement
+from egma_app.viewer.spotlight import Spotlight
+from egma_core.geometry import Rect
 
+_PLACING = ("pan", "zoom")
+_PLACING_ACTIONS = (
+    *(f"view.{name}" for name in ("actual", "zoom_in", "zoom_out")),
+    *(f"view.pan_{way}" for way in ("left", "right", "up", "down")),
+)
+_WINDOW_ACTIONS = ("view.invert", "view.window")
 _LOWEST_OF_FIT = 0.5  # the film may be shrunk to half of what fits
 
 
@@ -36,11 +44,18 @@ class ImageView(FilmCanvas):
         super().__init__(parent)
         self.preferences = preferences or Preferences()
         self._drag: tuple[str, QPointF, QPointF] | None = None
+        self._forbidden: frozenset[str] = frozenset()
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
         self.setAccessibleName("Film")
         self.actions_by_id = actions.bind(self, self._slots())
+
+    def allow(self, *, zoom: bool = True, windowing: bool = True) -> None:
+        """Let a person zoom and move the film, and change its grey scale, or not."""
+        self._forbidden = frozenset((*(() if zoom else _PLACING), *(() if windowing else ("window",))))
+        for name, allowed in (*((name, zoom) for name in _PLACING_ACTIONS), *((name, windowing) for name in _WINDOW_ACTIONS)):
+            self.actions_by_id[name].setEnabled(allowed)
 
     # -- what a person does
 
@@ -111,7 +126,7 @@ class ImageView(FilmCanvas):
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Begin a drag."""
         tool = tools.drag_tool(event.button(), self.preferences)
-        if tool and self._drag is None and self.film is not None and not self.curtain:
+        if tool and tool not in self._forbidden and self._drag is None and self.film is not None and not self.curtain:
             self._drag = tool, event.position(), event.position()
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
@@ -123,12 +138,39 @@ class ImageView(FilmCanvas):
         """Report the pointer, and go on with a drag."""
         host_ns = perf_counter_ns()
         self.pointer_moved.emit((host_ns, *self.display_fraction(event.globalPosition())))
+        self._aim(event.position())
         if self._drag is None:
             return
         tool, start, last = self._drag
         now = event.position()
         self._drag = tool, start, now
         self._drag_by(tool, start, now - last, event.modifiers())
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """Put the spotlight out: the pointer is nowhere on the film."""
+        super().leaveEvent(event)
+        self._aim(None)
+
+    def set_spotlight(self, spotlight: Spotlight | None) -> None:
+        """Blur the film but around the pointer, or show all of it sharp."""
+        super().set_spotlight(spotlight)
+        self._aim(self.mapFromGlobal(QPointF(QCursor.pos())) if self.underMouse() else None)
+
+    def _aim(self, position: QPointF | None) -> None:
+        """Take the spotlight along to a position inside the view, or put it out; only what changes is painted again."""
+        if self.spotlight is None:
+            return
+        before = self.spotlight.rect
+        self.spotlight.center = self.to_screen(position) if position is not None else None
+        for rect in (before, self.spotlight.rect):
+            if rect is not None:
+                self.update(self._in_view(rect))
+
+    def _in_view(self, rect: Rect) -> QRect:
+        """A rectangle of the screen in logical pixels of the view, not smaller."""
+        region, ratio = self.region, self.devicePixelRatioF()
+        left, top = (rect.left - region.left) / ratio, (rect.top - region.top) / ratio
+        return QRectF(left, top, rect.width / ratio, rect.height / ratio).toAlignedRect().adjusted(-1, -1, 1, 1)
 
     def display_fraction(self, position: QPointF) -> tuple[float, float]:
         """A global position (logical pixels of all monitors) as fractions of this view's monitor."""
@@ -141,7 +183,7 @@ class ImageView(FilmCanvas):
         angle = event.angleDelta().y()
         if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
             self.step_frame((angle < 0) - (angle > 0))
-        elif not self.curtain:
+        elif not self.curtain and "zoom" not in self._forbidden:
             self.zoom_by(tools.wheel_zoom(angle), event.position())
         event.accept()
 

@@ -38,6 +38,11 @@ class Placement:
     stretch_y: float = 1.0
 
     @classmethod
+    def upright(cls, pixel_aspect: float) -> Placement:
+        """A film without turns; pixels that are not square (height through width) are drawn larger along their longer side."""
+        return cls(0.0, 0.0, 1.0, stretch_x=max(1.0, 1.0 / pixel_aspect), stretch_y=max(1.0, pixel_aspect))
+
+    @classmethod
     def fitted(cls, columns: int, rows: int, region: Rect, *, like: Placement) -> Placement:
         """The whole film in the middle of `region`, turned, mirrored and stretched as `like`."""
         width, height = columns * like.stretch_x, rows * like.stretch_y

@@ -22,7 +22,7 @@ from egma_core.geometry import Rect
 from egma_core.overlay.maps import GAZE_COLOUR_MAP, heat_map_rgba
 from egma_core.overlay.picture import beside, colour_bar, compose
 from egma_core.overlay.scan_path import scan_path_rgba
-from egma_core.processing import place_reading, process_reading
+from egma_core.processing import is_current, latest_recipe, place_reading, process_reading
 from egma_core.speech.sentences import Sentence
 from egma_core.store.store import Store
 from egma_core.store.values import Changes, InstanceEntry, ReadingEntry
@@ -85,7 +85,9 @@ def open_reading(
     done: Callable[[ReadingGaze], object],
     failed: Callable[[BaseException], object],
 ) -> None:
-    """Gather a reading's gaze in the background, deriving it first where that was never done; `done` comes on the window's thread.
+    """Gather a reading's gaze in the background; `done` comes on the window's thread.
+
+    It is derived first where that was never done, or where words, accuracy or correction of the reading changed since.
 
     Raises (to `failed`):
         StoreError: There is no such reading, or its rows are damaged.
@@ -93,7 +95,8 @@ def open_reading(
     store = library.store
 
     def look() -> ReadingGaze | None:
-        return gather(store, reading_id) if store.derivation(reading_id) else None
+        derivation = store.derivation(reading_id)
+        return gather(store, reading_id) if derivation is not None and is_current(store, derivation) else None
 
     def looked(found: ReadingGaze | None) -> None:
         if found is not None:
@@ -102,7 +105,7 @@ def open_reading(
             library.write(parent, derive, derived, failed)
 
     def derive(store: Store) -> Changes:
-        return Changes(frozenset({"derivation"}), process_reading(store, reading_id).id)
+        return Changes(frozenset({"derivation"}), process_reading(store, reading_id, latest_recipe(store, reading_id)).id)
 
     def derived(_changes: Changes) -> None:
         jobs.run(parent, lambda: gather(store, reading_id), done, failed)
@@ -124,8 +127,7 @@ def gather(store: Store, reading_id: int) -> ReadingGaze:
     films = tuple(store.instance(uid) for uid in shown) or store.study(entry.study.study_id).instances
     assert derivation is not None
     fixations = derivation.fixations
-    place = {sentence.id: index for index, sentence in enumerate(sentences)}
-    maps = {(place[m.sentence.id], m.instance_uid): m for m in derivation.maps if m.sentence.id in place}
+    maps = {(place, m.instance_uid): m for place, sentence in enumerate(sentences) for m in derivation.maps if m.is_of(sentence)}
     everything = Sentence("", 0.0, float(fixations.offset_s.max(initial=0.0)), "typed")
     whole = sentence_gaze_maps(
         fixations,
@@ -134,6 +136,7 @@ def gather(store: Store, reading_id: int) -> ReadingGaze:
         {film.instance_uid: (film.rows, film.columns) for film in films},
         windows=WindowPolicy(name="span"),
         sigma_deg=float(derivation.recipe["sigma_deg"]),
+        accuracy_deg=derivation.inputs.get("accuracy_deg"),
     )
     quality = gaze_quality(place_reading(store, reading_id), fixations)
     return ReadingGaze(entry, films, sentences, fixations, maps, {m.instance_uid: m for m in whole}, quality)

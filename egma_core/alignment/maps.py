@@ -52,6 +52,11 @@ class SentenceGazeMap:
         """Whether any gaze supports the sentence."""
         return bool(len(self.weight_s)) and float(self.weight_s.sum()) > 0.0
 
+    def is_of(self, sentence: Sentence) -> bool:
+        """Whether it is the map of that sentence: the same words at the same time."""
+        own = self.sentence
+        return (own.text, own.onset_s, own.offset_s) == (sentence.text, sentence.onset_s, sentence.offset_s)
+
 
 def sentence_gaze_maps(
     fixations: Fixations,

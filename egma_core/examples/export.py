@@ -12,6 +12,8 @@ from egma_core.alignment.maps import SentenceGazeMap
 from egma_core.errors import InterchangeError
 from egma_core.examples.manifest import Example, ExampleSentence, GazeComponents, Manifest
 from egma_core.examples.splits import Split, splits_of
+from egma_core.interchange.release import Passage, readers_who_refuse, reading_passages, report_passages, require_innocent
+from egma_core.processing import is_current
 from egma_core.speech.sentences import Sentence, normalise_sentence
 from egma_core.store.store import Store
 from egma_core.store.values import InstanceEntry, ReadingEntry, StudyEntry
@@ -44,6 +46,7 @@ def export_examples(
     gaze_origins: Sequence[str] | None = None,
     text_origins: Sequence[str] | None = None,
     skip_unprocessed: bool = False,
+    allow_text: bool = False,
     seed: int = 0,
     fractions: tuple[float, float, float] = (0.8, 0.1, 0.1),
 ) -> Manifest:
@@ -51,7 +54,8 @@ def export_examples(
 
     A complete or recovered reading gives one example for each film that it has gaze on, with all its sentences; one
     without any gaze gives one for each film of its study. A study that no used reading has words for gives the sentences
-    that came with it (from its labels or its report), without gaze.
+    that came with it (from its labels or its report), without gaze. Readings of readers who refused or withdrew their
+    consent stay in the library.
 
     Args:
         store: The library; its readings must have been processed.
@@ -60,13 +64,16 @@ def export_examples(
         gaze_origins: Use only readings whose gaze has one of these origins (readings without gaze always stay); None
             takes all, if they are of one origin.
         text_origins: Use only sentences of these origins; None takes all, if they are of one origin.
-        skip_unprocessed: Leave out readings without derived gaze instead of refusing them.
+        skip_unprocessed: Leave out readings without derived gaze, or that changed since, instead of refusing them.
+        allow_text: Take sentences that may tell who somebody is, instead of refusing; for when a person has looked at
+            them, or the manifest does not leave the library's own machine.
         seed: Seed of the split by patient.
         fractions: Expected shares of train, validation and test.
 
     Raises:
-        InterchangeError: There is nothing to export, readings were not processed or by different recipes, several origins
-            are present and none were chosen, or the studies' own splits leak.
+        InterchangeError: There is nothing to export, readings were not processed, changed since, or were processed by
+            different recipes, several origins are present and none were chosen, or the studies' own splits leak.
+        PrivacyError: A sentence may tell who somebody is.
     """
     studies = {study.id: study for study in store.studies()}
     read = list(_readings(store, studies, recipe_hash, skip_unprocessed))
@@ -75,6 +82,8 @@ def export_examples(
     materials = [*read, *_reports(store, studies, {m.study.id for m in read if _chosen(m.sentences, text_origins)})]
     _refuse_mixture("words", "sentences", Counter(s.origin for m in materials for s in m.sentences), text_origins)
     used_hash = _one_recipe(materials)
+    if not allow_text:
+        require_innocent(p for m in materials for p in _passages(m, text_origins))
     splits = splits_of(((s.patient, s.split) for s in studies.values()), seed, fractions)
     readers = {reader.name: f"reader-{reader.id}" for reader in store.readers()}
     examples = [e for m in materials for e in _examples(m, store.files, splits[m.study.patient], readers, text_origins)]
@@ -88,11 +97,14 @@ def export_examples(
 
 
 def _readings(store: Store, studies: Mapping[int, StudyEntry], recipe_hash: str | None, skip_unprocessed: bool) -> Iterator[_Material]:
-    unprocessed = 0
+    unprocessed = changed = 0
+    refusing = readers_who_refuse(store)
     for reading in store.readings(states=USED_STATES):
+        if reading.reader in refusing:
+            continue
         derivation = store.derivation(reading.id, recipe_hash)
-        if derivation is None:
-            unprocessed += 1
+        if derivation is None or not is_current(store, derivation):
+            unprocessed, changed = unprocessed + (derivation is None), changed + (derivation is not None)
             continue
         sentences = tuple(s for s in store.sentences(reading.id) if normalise_sentence(s.text))
         maps = tuple(m for m in derivation.maps if m.gaze_valid)
@@ -103,6 +115,11 @@ def _readings(store: Store, studies: Mapping[int, StudyEntry], recipe_hash: str 
             f"{unprocessed} readings have {wanted}, so their gaze is unknown.",
             "Run egma process, or leave them out with skip_unprocessed (--skip-unprocessed).",
         )
+    if changed and not skip_unprocessed:
+        raise InterchangeError(
+            f"The words, the accuracy or the correction of {changed} readings changed after they were processed.",
+            "Run egma process again, or leave them out with skip_unprocessed (--skip-unprocessed).",
+        )
 
 
 def _reports(store: Store, studies: Mapping[int, StudyEntry], with_words: set[int]) -> Iterator[_Material]:
@@ -111,6 +128,13 @@ def _reports(store: Store, studies: Mapping[int, StudyEntry], with_words: set[in
             report = tuple(Sentence(s.text, 0.0, 0.0, s.origin) for s in store.report(study.id) if normalise_sentence(s.text))
             if report:
                 yield _Material(study, None, report, (), "")
+
+
+def _passages(material: _Material, text_origins: Sequence[str] | None) -> Iterator[Passage]:
+    """The sentences of a material that become examples."""
+    if material.reading is not None:
+        return reading_passages(material.reading.id, material.sentences, text_origins)
+    return report_passages(material.study.id, material.sentences, text_origins)
 
 
 def _refuse_mixture(kind: str, things: str, counts: Counter[str], chosen: Sequence[str] | None) -> None:
@@ -169,6 +193,6 @@ def _examples(
 
 def _components(maps: Sequence[SentenceGazeMap], sentence: Sentence, film: InstanceEntry) -> GazeComponents | None:
     for m in maps:
-        if m.sentence.id == sentence.id and m.instance_uid == film.instance_uid:
+        if m.is_of(sentence) and m.instance_uid == film.instance_uid:
             return GazeComponents(m.x_px, m.y_px, m.sigma_px, m.weight_s, m.visible)
     return None

@@ -71,6 +71,16 @@ class GazeSamples:
         rows = np.concatenate([b.rows for b in blocks]) if blocks else np.zeros(0, SAMPLE_DTYPE)
         return cls(rows, origin)
 
+    def shifted(self, dx: float, dy: float) -> GazeSamples:
+        """The same samples with both eyes' gaze moved by (dx, dy), fractions of the display area."""
+        if not (dx or dy):
+            return self
+        rows = self.rows.copy()
+        for side in ("left", "right"):
+            rows[f"{side}_x"] += dx
+            rows[f"{side}_y"] += dy
+        return GazeSamples(rows, self.origin)
+
     def held(self, rate_hz: float, until_ns: int | None = None) -> GazeSamples:
         """The samples of a device that reports only on change, on a regular grid of times.
 

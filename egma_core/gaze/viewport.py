@@ -129,7 +129,7 @@ def gaze_on_image(
     """
     if samples.origin == "mouse":
         samples = samples.held(POINTER_GRID_HZ, ended_ns)
-    x, y, distance = _looked_at(samples.rows, eye)
+    x, y, distance = looked_at(samples.rows, eye)
     valid = np.isfinite(x) & np.isfinite(y)
     screen_x, screen_y = screen.display_to_screen().apply(np.stack([x, y], axis=-1)).T
     distance = np.where(np.isfinite(distance) & (distance > 0), distance, screen.distance_mm)
@@ -153,8 +153,8 @@ def gaze_on_image(
     )
 
 
-def _looked_at(rows: NDArray[np.void], eye: Eye) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Gaze (display fractions) and eye distance (mm) of the chosen eye or eyes; NaN where there is none."""
+def looked_at(rows: NDArray[np.void], eye: Eye) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Gaze (display fractions) and eye distance (mm) of the chosen eye or eyes, each (n,); NaN where there is none."""
     sides = (eye,) if eye in ("left", "right") else ("left", "right")
     x, y, distance = (np.stack([rows[f"{side}_{name}"] for side in sides]).astype(np.float64) for name in ("x", "y", "distance_mm"))
     seen = np.stack([rows[f"{side}_valid"] for side in sides]) & np.isfinite(x) & np.isfinite(y)

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from egma_core.dicom.deidentify import Pseudonymiser
 from egma_core.dicom.reader import FilmHeader
-from egma_core.errors import FilmRefusedError, ImageError, InterchangeError, PrivacyError
+from egma_core.errors import FilmRefusedError, FilmSetAsideError, ImageError, InterchangeError, PrivacyError
 from egma_core.interchange.keys import library_key
 from egma_core.interchange.labels import LabelMatcher, LabelRow
 from egma_core.store.store import Store
@@ -44,12 +44,14 @@ class ImportReport:
         already_there: Films that it held before.
         refused: Files that looked like films and were not imported.
         rows_without_film: Images that the labels file names and that were not found.
+        set_aside: Films that wait in the quarantine for somebody to look at their pictures.
     """
 
     imported: int
     already_there: int
     refused: tuple[Refusal, ...]
     rows_without_film: tuple[str, ...] = ()
+    set_aside: tuple[Refusal, ...] = ()
 
 
 class Shelf:
@@ -173,13 +175,16 @@ def take_each(
     """
     imported = already_there = 0
     refused: list[Refusal] = []
+    set_aside: list[Refusal] = []
     for done, (relative, path) in enumerate(films.items(), start=1):
         try:
             new = take(path, matcher.match(relative))
             imported += new
             already_there += not new
+        except FilmSetAsideError as error:
+            set_aside.append(Refusal(str(relative), error.what))
         except (ImageError, PrivacyError, FilmRefusedError) as error:
             refused.append(Refusal(str(relative), str(error)))
         if progress is not None:
             progress(done, len(films))
-    return ImportReport(imported, already_there, tuple(refused), matcher.unused)
+    return ImportReport(imported, already_there, tuple(refused), matcher.unused, tuple(set_aside))

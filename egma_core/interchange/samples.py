@@ -7,6 +7,7 @@ from pathlib import Path
 
 from egma_core.errors import InterchangeError
 from egma_core.gaze.samples import SAMPLE_DTYPE
+from egma_core.interchange.release import require_consent
 from egma_core.store.store import Store
 
 
@@ -23,8 +24,10 @@ def export_samples(store: Store, reading_id: int, out: Path) -> int:
 
     Raises:
         StoreError: There is no such reading, or its chunks are damaged.
+        PrivacyError: The reader did not agree, or not any more.
         InterchangeError: The file cannot be written.
     """
+    require_consent(store, store.reading(reading_id).reader, ("gaze",))
     samples = store.gaze(reading_id)
     names = SAMPLE_DTYPE.names or ()
     unfinished = out.with_name(f"{out.name}.part")

@@ -12,7 +12,9 @@ from egma_core.errors import EgmaError, RecordingError
 from egma_core.gaze.viewport import Viewport
 from egma_core.geometry import Rect, Screen, Transform
 from egma_core.recording.clock import Clock, HostClock
-from egma_core.recording.recorder import Progress, Recorder
+from egma_core.recording.progress import Progress
+from egma_core.recording.recorder import Recorder
+from egma_core.recording.recovery import Recovered
 from egma_core.recording.session import CaptureSession
 from egma_core.store.store import Store
 from egma_core.store.values import FilmRecord, ReadingEntry
@@ -35,10 +37,11 @@ def record_headless(
     reader: str = "Headless",
     screen: Screen = SCREEN,
     clock: Clock | None = None,
+    recovered: Callable[[Recovered], None] | None = None,
     progress: Callable[[Progress], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> ReadingEntry:
-    """Record one reading of a blank film, by default in real time, and return it, complete.
+    """Record one reading of a blank film, by default in real time, and return it, complete (aborted where the disk was full).
 
     Args:
         store: The library; the blank film is added to it once.
@@ -51,6 +54,7 @@ def record_headless(
         reader: Name of the reader.
         screen: The monitor.
         clock: The clock to record on; the machine's own by default.
+        recovered: Called with every reading that an earlier recording had left unfinished.
         progress: Called after every chunk.
         should_stop: Asked after every chunk; True ends the reading early, complete as far as it got.
 
@@ -64,18 +68,22 @@ def record_headless(
         raise RecordingError(f"A recording cannot last {seconds} s.", "Give a positive number of seconds.")
     if tracker == "mouse":
         raise RecordingError("The mouse can stand in for gaze only over a window.", "Choose another tracker, or record in the window.")
+    real_time = clock is None
     clock = clock or HostClock()
     samples = None if replayed is None else store.gaze(replayed)
     title = "" if replayed is None else f"reading {replayed}"
     request = TrackerRequest(clock.now_ns, screen, rate_hz, address=address, seed=seed, samples=samples, title=title)
     device = open_tracker(tracker, request)
     try:
-        study_id, instance_uid = _blank_film(store)
-        sitting = CaptureSession(store, clock, device, reader=reader, screen=screen)
+        study_id, instance_uid = blank_film(store)
+        sitting = CaptureSession(store, clock, device, reader=reader, screen=screen, background=real_time)
     except EgmaError:
         device.close()
         raise
     with sitting as session:
+        if recovered is not None:
+            for reading in session.recovered:
+                recovered(reading)
         recorder = session.recorder
         reading_id = recorder.begin(session.session_id, study_id)
         recorder.show(_whole_screen(recorder, instance_uid, screen))
@@ -85,14 +93,17 @@ def record_headless(
             standing = recorder.run(recorder.next_ns)
             if progress:
                 progress(standing)
-            stopped = should_stop is not None and should_stop()
+            stopped = recorder.disk_is_full or (should_stop is not None and should_stop())
         if not stopped:
             recorder.run(end_ns)
-        recorder.end()
+        if recorder.disk_is_full:
+            recorder.end("aborted", "The disk was full.")
+        else:
+            recorder.end()
     return store.reading(reading_id)
 
 
-def _blank_film(store: Store) -> tuple[int, str]:
+def blank_film(store: Store) -> tuple[int, str]:
     """The library's blank film, made when it is first wanted: (study id, instance UID)."""
     study_uid, series_uid, instance_uid = (
         f"2.25.{uuid.uuid5(uuid.UUID(store.library_id), name).int}" for name in ("study", "series", "film")

@@ -1,71 +1,95 @@
-"""`Recorder`: one reading at a time, stored chunk by chunk as it happens, on whatever clock it is given.
+"""`Recorder`: one reading at a time, written chunk by chunk as it happens, on whatever clock it is given.
 
-Every chunk is one transaction that holds all that happened up to one moment: samples, viewports, sentences, notifications.
-What the store refuses stays in memory and is tried again with the next chunk; nothing is dropped.
+Every chunk is one batch that holds all that happened up to one moment: gaze, audio, viewports, words, notifications.
+What cannot be written stays in memory and is tried again with the next chunk; nothing is dropped.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeVar
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-from egma_core.errors import EgmaError, RecordingError, StoreError, TrackerError
-from egma_core.gaze.samples import GazeOrigin, GazeSamples
+import numpy as np
+
+from egma_core.errors import RecordingError, StoreError
+from egma_core.gaze.samples import GazeSamples
 from egma_core.gaze.viewport import Viewport
-from egma_core.recording.clock import Clock
+from egma_core.recording.audio_source import Microphone
+from egma_core.recording.clock import Clock, GazeClock
+from egma_core.recording.gate import Gate, GateLimits, WholeReading, judge
+from egma_core.recording.happenings import Happenings
+from egma_core.recording.journal import Journal, discard_journal, journal_path
+from egma_core.recording.progress import Ending, Progress
 from egma_core.recording.recent import RecentSamples
+from egma_core.recording.streams import Streams
+from egma_core.recording.watch import Disk, Watch
+from egma_core.recording.writer import RawWriter, Written
 from egma_core.store.store import Store
-from egma_core.store.values import Notification, RawBatch, ReadingState, SpokenSentence
+from egma_core.store.values import ClockFit, HeardWord, Notification, ReadingState, SpokenSentence, TextEdit
 from egma_core.trackers.tracker import Tracker
 
-T = TypeVar("T")
+_LAST_PATIENCE_S = 5.0
 
 
-@dataclass(frozen=True)
-class Progress:
-    """How a recording stands.
+@dataclass
+class _Reading:
+    """The reading that is being recorded."""
 
-    Attributes:
-        safe_from_ns: Where the stretch begins that this step stored.
-        safe_up_to_ns: Everything that happened up to this host time is on the disk.
-        n_samples: Samples on the disk.
-        n_chunks: Transactions that brought something.
-        n_waiting: Samples, viewports, sentences and notifications still in memory because storing failed.
-        trouble: Why the tracker or the store failed this time, or None.
-        rate_hz: Samples per second over the last 10 s.
-        loss: Share of the expected samples in the last 10 s in which neither eye was seen.
-    """
-
-    safe_from_ns: int
-    safe_up_to_ns: int
-    n_samples: int
-    n_chunks: int
-    n_waiting: int = 0
-    trouble: EgmaError | None = None
-    rate_hz: float = 0.0
-    loss: float = 0.0
+    id: int
+    writer: RawWriter
+    watch: Watch
+    recent: RecentSamples
+    whole: WholeReading
+    clock: GazeClock = field(default_factory=GazeClock)
+    fits: tuple[ClockFit, ...] = ()
 
 
 class Recorder:
-    """Records readings of one capture session; used from one thread."""
+    """Records readings of one capture session; used from one thread.
 
-    def __init__(self, store: Store, clock: Clock, tracker: Tracker, *, chunk_ms: int = 100) -> None:
-        """Record from `tracker` into `store`, a chunk every `chunk_ms` of `clock`."""
+    Attributes:
+        limits: Limits of the gate.
+        disk: The room there is.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        tracker: Tracker,
+        *,
+        chunk_ms: int = 100,
+        microphone: Microphone | None = None,
+        limits: GateLimits | None = None,
+        background: bool = False,
+    ) -> None:
+        """Record from `tracker` and `microphone` into `store`.
+
+        Args:
+            store: The library.
+            clock: The clock that all is recorded on.
+            tracker: Where gaze comes from.
+            chunk_ms: Length of a chunk on that clock.
+            microphone: Where audio comes from, or None.
+            limits: Limits of the gate; by default the usual ones.
+            background: Whether commits have a thread of their own, so that none of them holds up the next chunk.
+        """
         self._store = store
         self._clock = clock
-        self._tracker = tracker
-        self._origin: GazeOrigin = tracker.description.origin
+        self._streams = Streams(tracker, microphone, clock.now_ns)
         self._chunk_ns = chunk_ms * 1_000_000
-        self._reading_id: int | None = None
-        self._reset(0)
+        self._background = background
+        self.limits = limits or GateLimits()
+        self.disk = Disk.of(store.files, self._streams.rate_hz, self._streams.audio_hz)
+        self._reading: _Reading | None = None
+        self._happenings = Happenings()
+        self._started_ns = self._next_ns = 0
 
     @property
     def reading_id(self) -> int | None:
         """The reading being recorded, or None."""
-        return self._reading_id
+        return None if self._reading is None else self._reading.id
 
     @property
     def started_ns(self) -> int:
@@ -77,55 +101,101 @@ class Recorder:
         """Host clock of the next chunk's end."""
         return self._next_ns
 
+    @property
+    def disk_is_full(self) -> bool:
+        """Whether the reading must end for want of room."""
+        return self._reading is not None and self._reading.watch.disk_is_full
+
     def begin(self, session_id: int, study_id: int) -> int:
-        """Begin a reading and the tracker's stream; returns the reading's id.
+        """Begin a reading, the tracker's stream and the microphone's; returns the reading's id.
 
         Raises:
-            RecordingError: Another reading is being recorded.
-            StoreError: The reading cannot be stored.
-            TrackerError: The tracker does not start; no reading was begun.
+            RecordingError: Another reading is being recorded, or the disk has too little room. Nothing was begun.
+            StoreError: The reading cannot be stored; nothing was begun.
+            TrackerError: The tracker does not start; nothing was begun.
+            EgmaError: The microphone does not start; nothing was begun.
         """
-        if self._reading_id is not None:
-            raise RecordingError(f"Reading {self._reading_id} is still being recorded.", "End it before beginning another.")
+        if self._reading is not None:
+            raise RecordingError(f"Reading {self._reading.id} is still being recorded.", "End it before beginning another.")
+        self.disk.require()
         started_ns, started_utc = self._clock.now_ns(), self._clock.utc()
-        self._tracker.start()
+        self._streams.start()
         try:
-            changes = self._store.begin_reading(session_id, study_id, started_ns, started_utc)
+            reading_id = self._store.begin_reading(session_id, study_id, started_ns, started_utc).id
+            assert reading_id is not None
+            journal = self._new_journal(reading_id)
+            writer = RawWriter(self._store, reading_id, started_ns, self._clock.now_ns, journal, background=self._background)
         except StoreError:
-            self._tracker.stop()
+            self._streams.stop()
             raise
-        on_screen = self._viewports
-        self._reset(started_ns)
-        self._viewports = on_screen
-        self._reading_id = changes.id
-        return self._require_reading()
+        self._happenings = Happenings(self._happenings.viewports)
+        self._started_ns, self._next_ns = started_ns, started_ns + self._chunk_ns
+        self._reading = _Reading(
+            reading_id,
+            writer,
+            Watch(self.disk, self._clock),
+            RecentSamples(self._streams.rate_hz, started_ns),
+            WholeReading(self._streams.rate_hz, started_ns),
+        )
+        return reading_id
 
     def show(self, viewport: Viewport) -> None:
         """A frame was painted; between readings, the last one opens the next reading's log."""
-        if self._reading_id is None:
-            self._viewports.clear()
-        self._viewports.append(viewport)
+        if self._reading is None:
+            self._happenings.viewports.clear()
+        self._happenings.viewports.append(viewport)
 
     def say(self, sentence: SpokenSentence) -> None:
         """A sentence was finished."""
         self._require_reading()
-        self._sentences.append(sentence)
+        self._happenings.sentences.append(sentence)
+
+    def edit(self, edit: TextEdit) -> None:
+        """Text was typed or deleted."""
+        self._require_reading()
+        self._happenings.edits.append(edit)
+
+    def hear(self, words: Sequence[HeardWord]) -> None:
+        """Words were heard."""
+        self._require_reading()
+        self._happenings.words += words
 
     def note(self, kind: str, text: str) -> None:
         """Something else happened, now."""
         self._require_reading()
-        self._notifications.append(Notification(self._clock.now_ns(), kind, text))
+        self._happenings.notifications.append(Notification(self._clock.now_ns(), kind, text))
 
-    def step(self) -> Progress:
-        """Store everything that has happened by now, in one transaction, after whatever still waits from before.
-
-        Trouble with the tracker or the store is part of the answer, not an error, so that recording goes on through it.
+    def gate(self) -> Gate:
+        """How the reading stands at the gate so far.
 
         Raises:
             RecordingError: No reading is being recorded.
         """
-        self._require_reading()
-        return self._store_until(self._clock.now_ns())
+        whole = self._require_reading().whole
+        return judge(whole.loss, whole.longest_gap_s, self.limits, is_gaze=self._streams.origin != "mouse")
+
+    def step(self) -> Progress:
+        """Write everything that has happened by now, after whatever still waits from before.
+
+        Trouble with tracker, microphone or store is part of the answer, not an error, so that recording goes on through it.
+
+        Raises:
+            RecordingError: No reading is being recorded.
+        """
+        return self._write_until(self._clock.now_ns())
+
+    def step_if_due(self) -> Progress | None:
+        """`step` once a chunk is over, else None.
+
+        Raises:
+            RecordingError: No reading is being recorded.
+        """
+        if self._clock.now_ns() < self._next_ns:
+            return None
+        progress = self.step()
+        late_ns = max(self._clock.now_ns() - self._next_ns, 0)
+        self._next_ns += self._chunk_ns * (1 + late_ns // self._chunk_ns)
+        return progress
 
     def run(self, until_ns: int) -> Progress:
         """Step every chunk until the clock reaches `until_ns`, and say how the recording stands then.
@@ -133,113 +203,103 @@ class Recorder:
         Raises:
             RecordingError: No reading is being recorded.
         """
-        self._require_reading()
+        progress = Progress(self._require_reading().writer.written)
         while self._next_ns <= until_ns:
             self._clock.wait_until(self._next_ns)
-            self.step()
-            late_ns = max(self._clock.now_ns() - self._next_ns, 0)
-            self._next_ns += self._chunk_ns * (1 + late_ns // self._chunk_ns)
+            progress = self.step_if_due() or progress
         self._clock.wait_until(until_ns)
-        return self._progress
+        return progress
 
-    def end(self, state: ReadingState = "complete", note: str = "") -> Progress:
-        """End the reading once all of it is on the disk.
+    def end(self, state: ReadingState = "complete", note: str = "") -> Ending:
+        """End the reading once all of it is in the database; its journal goes when that has been read back and is whole.
 
         Raises:
             RecordingError: No reading is being recorded, or part of it cannot be stored; it is still in memory, and `end`
                 can be tried again.
             StoreError: All of it is stored, but not how it ended; `end` can be tried again.
         """
-        reading_id = self._require_reading()
-        try:
-            self._tracker.stop()
-        except TrackerError as error:
-            self.note("tracker", error.what)
+        reading = self._require_reading()
+        self._happenings.notifications += self._streams.stop()
         now_ns = self._clock.now_ns()
-        progress = self._store_until(now_ns, everything=True)
-        if progress.n_waiting:
-            why = progress.trouble.what if progress.trouble else ""
+        self._write_until(now_ns, everything=True)
+        if not reading.writer.flush(_LAST_PATIENCE_S):
+            why = str(reading.writer.written.trouble or "")
             raise RecordingError(
-                f"The last part of reading {reading_id} is not stored yet. {why}", "Put that right, then end the reading again."
+                f"The last part of reading {reading.id} is not stored yet. {why}", "Put that right, then end the reading again."
             )
-        self._store.end_reading(reading_id, state, now_ns, note)
-        self._reading_id = None
-        return progress
+        self._store_fits(reading)
+        self._store.end_reading(reading.id, state, now_ns, note)
+        ending = Ending(self.gate(), reading.fits, reading.writer.latencies_ms())
+        self._reading = None
+        written, journal = reading.writer.written, reading.writer.close()
+        if journal is not None and _is_whole(self._store, reading.id, written):
+            discard_journal(journal.path)
+        return ending
 
-    def _reset(self, started_ns: int) -> None:
-        self._started_ns = started_ns
-        self._next_ns = started_ns + self._chunk_ns
-        self._progress = Progress(started_ns, started_ns, 0, 0)
-        self._viewports: list[Viewport] = []
-        self._sentences: list[SpokenSentence] = []
-        self._notifications: list[Notification] = []
-        self._waiting: deque[tuple[int, RawBatch]] = deque()
-        self._tracker_trouble = ""
-        self._recent = RecentSamples(self._tracker.description.rate_hz, started_ns)
+    def close(self) -> None:
+        """Let go of a reading that could not be ended: its journal stays, for the next start to recover."""
+        reading, self._reading = self._reading, None
+        if reading is not None:
+            reading.writer.close()
 
-    def _require_reading(self) -> int:
-        if self._reading_id is None:
+    # -- inside
+
+    def _require_reading(self) -> _Reading:
+        if self._reading is None:
             raise RecordingError("No reading is being recorded.", "Begin one first.")
-        return self._reading_id
+        return self._reading
 
-    def _store_until(self, until_ns: int, *, everything: bool = False) -> Progress:
-        samples, trouble = self._drain()
-        self._recent.add(until_ns, samples)
-        batch = self._happened(samples, None if everything else until_ns)
-        if batch:
-            self._waiting.append((until_ns, batch))
-        n_samples, n_chunks, safe_ns = self._progress.n_samples, self._progress.n_chunks, self._progress.safe_up_to_ns
-        reading_id = self._require_reading()
-        while self._waiting:
-            safe_then_ns, first = self._waiting[0]
-            try:
-                self._store.append(reading_id, first)
-            except StoreError as error:
-                trouble = error
-                break
-            self._waiting.popleft()
-            n_samples, n_chunks, safe_ns = n_samples + len(first.gaze), n_chunks + 1, safe_then_ns
-        self._progress = Progress(
-            safe_from_ns=self._progress.safe_up_to_ns,
-            safe_up_to_ns=safe_ns if self._waiting else until_ns,
-            n_samples=n_samples,
-            n_chunks=n_chunks,
-            n_waiting=sum(len(waiting) for _, waiting in self._waiting),
-            trouble=trouble,
-            rate_hz=self._recent.rate_hz,
-            loss=self._recent.loss,
-        )
-        return self._progress
+    def _new_journal(self, reading_id: int) -> Journal | None:
+        """The reading's journal; without one the database alone must do, and `journal_ok` says so."""
+        with contextlib.suppress(RecordingError, StoreError):
+            uid = self._store.reading(reading_id).uid
+            return Journal(journal_path(self._store, uid), uid)
+        return None
 
-    def _drain(self) -> tuple[GazeSamples, EgmaError | None]:
-        """New samples; what happens to the tracker is noted, and that it fails or works again, once each time."""
-        trouble: TrackerError | None = None
-        try:
-            samples = self._tracker.drain()
-        except TrackerError as error:
-            samples, trouble = GazeSamples.blank(0, self._origin), error
-        for event in self._tracker.events():
-            self._notifications.append(Notification(event.host_ns, f"tracker_{event.kind}", event.text))
-        what = trouble.what if trouble else ""
-        if what != self._tracker_trouble:
-            self._tracker_trouble = what
-            self.note("tracker", what or "The tracker works again.")
-        return samples, trouble
-
-    def _happened(self, samples: GazeSamples, until_ns: int | None) -> RawBatch:
-        """Take out what has happened by `until_ns` (None: all of it), in order of time."""
-        return RawBatch(
-            samples,
-            tuple(_taken(self._viewports, lambda viewport: viewport.host_ns, until_ns)),
-            tuple(_taken(self._sentences, lambda sentence: sentence.offset_ns, until_ns)),
-            tuple(_taken(self._notifications, lambda notification: notification.host_ns, until_ns)),
+    def _write_until(self, until_ns: int, *, everything: bool = False) -> Progress:
+        reading = self._require_reading()
+        drained = self._streams.drain()
+        dangers = tuple(reading.watch.look())
+        self._happenings.notifications += drained.notes
+        self._happenings.notifications += [Notification(danger.host_ns, danger.kind, danger.text) for danger in dangers]
+        for kept in (reading.recent, reading.whole):
+            kept.add(until_ns, drained.gaze)
+        reading.clock.add(drained.gaze)
+        reading.writer.write(until_ns, self._happenings.take(drained.gaze, drained.audio, None if everything else until_ns))
+        written = reading.writer.written
+        return Progress(
+            written,
+            trouble=written.trouble or drained.trouble,
+            rate_hz=reading.recent.rate_hz,
+            loss=reading.recent.loss,
+            loss_reading=reading.whole.loss,
+            longest_gap_s=reading.whole.longest_gap_s,
+            distance_mm=_distance_mm(drained.gaze),
+            audio_level_db=drained.level_db,
+            free_bytes=reading.watch.free_bytes,
+            events=drained.events,
+            troubles=(*drained.troubles, *dangers),
         )
 
+    def _store_fits(self, reading: _Reading) -> None:
+        """How well the clocks fit, into the store, each once however often `end` is tried."""
+        fits = [fit for fit in (reading.clock.fit(), self._streams.audio_fit()) if fit is not None]
+        for fit in fits[len(reading.fits) :]:
+            self._store.add_clock_fit(reading.id, fit)
+            reading.fits += (fit,)
 
-def _taken(pending: list[T], moment: Callable[[T], int], until_ns: int | None) -> list[T]:
-    if not pending:
-        return []
-    pending.sort(key=moment)
-    n = len(pending) if until_ns is None else bisect_right(pending, until_ns, key=moment)
-    taken, pending[:] = pending[:n], pending[n:]
-    return taken
+
+def _distance_mm(samples: GazeSamples) -> float | None:
+    """Mean distance of the eyes that were seen, or None."""
+    both = np.concatenate([samples.rows["left_distance_mm"], samples.rows["right_distance_mm"]])
+    known = both[np.isfinite(both)]
+    return float(known.mean()) if len(known) else None
+
+
+def _is_whole(store: Store, reading_id: int, written: Written) -> bool:
+    """Whether all that was written of a reading can be read back, every chunk by its checksum."""
+    try:
+        n_audio = sum(len(chunk.samples) for chunk in store.audio_chunks(reading_id))
+        return len(store.gaze(reading_id)) == written.n_samples and n_audio == written.n_audio_samples
+    except StoreError:
+        return False

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from egma_core.speech.transcript import Word
+
 TextOrigin = Literal["dictation", "typed", "label", "simulated"]
 """Where words came from. Kept in every row made from them; origins never mix unless somebody asks for it."""
 
@@ -24,7 +26,8 @@ class Sentence:
         onset_s: When its first word or key came, in seconds since the reading's start.
         offset_s: When its last word or key came, in seconds since the reading's start.
         origin: Where the words came from.
-        id: The store's id of the recorded sentence, or None before it is stored.
+        id: The store's id of the recorded sentence that it is or stems from; None for one that was never recorded.
+        words: Its words with their times, where they were aligned.
     """
 
     text: str
@@ -32,6 +35,7 @@ class Sentence:
     offset_s: float
     origin: TextOrigin
     id: int | None = None
+    words: tuple[Word, ...] = ()
 
 
 def split_sentences(text: str) -> tuple[str, ...]:

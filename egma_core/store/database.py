@@ -13,7 +13,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModu
 from sqlalchemy.pool import QueuePool
 
 from egma_core.errors import MissingExtraError, StoreError
-from egma_core.store.sqlite_file import APPLICATION_ID, connect, dbapi, merges_its_log
+from egma_core.store.sqlite_file import APPLICATION_ID, BUSY_MS, connect, dbapi, merges_its_log
 
 _SUFFIXES = (".sqlite", ".sqlite3", ".db")
 
@@ -27,6 +27,8 @@ _WORDS = (
     (("refused", "could not connect", "connection failed"), "The server of the library {0} does not answer.", "Check its address."),
     (("raw rows are never updated",), "A recorded row of the library {0} was about to be changed.", "Raw rows are written once."),
 )
+
+_SCRUB_LATER = "The rows are deleted and overwritten, but its log may still hold them: close every other program that has it open."
 
 
 @dataclass(frozen=True)
@@ -103,16 +105,32 @@ class Database:
             yield connection
 
     @contextmanager
-    def write(self) -> Generator[Connection, None, None]:
+    def write(self, patience_s: float | None = None) -> Generator[Connection, None, None]:
         """One transaction: durable when this ends without an error, undone otherwise.
+
+        Args:
+            patience_s: How long to wait for another program that writes; by default `BUSY_MS`.
 
         Raises:
             StoreError: The library cannot be written.
         """
         if self.read_only:
             raise StoreError(f"The library {self.address.name} is open for reading only.", "Open it for writing.")
-        with self.in_words(), self._writer.begin() as connection:
+        with self.in_words(), self._writer.connect() as connection, self._patience(connection, patience_s), connection.begin():
             yield connection
+
+    @contextmanager
+    def _patience(self, connection: Connection, seconds: float | None) -> Generator[None, None, None]:
+        """Wait for another program no longer than that; a server waits as it is told to."""
+        if seconds is None or self.address.path is None:
+            yield
+            return
+        driver: Any = connection.connection.driver_connection
+        driver.execute(f"PRAGMA busy_timeout={round(1000 * seconds)}")
+        try:
+            yield
+        finally:
+            driver.execute(f"PRAGMA busy_timeout={BUSY_MS}")
 
     @contextmanager
     def migration(self) -> Generator[Connection, None, None]:
@@ -170,6 +188,27 @@ class Database:
             with self.in_words(), self._engine.connect() as connection:
                 driver: Any = connection.connection.driver_connection
                 driver.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+    def scrub(self) -> None:
+        """Leave nothing of deleted rows in the file's free pages nor in its log; a server's pages are its administrator's.
+
+        Raises:
+            StoreError: There is no room to rewrite the file, or another program is reading it.
+        """
+        if self.address.path is None:
+            return
+        with self.in_words(), self._engine.connect() as connection:
+            driver: Any = connection.connection.driver_connection
+            try:
+                driver.execute("PRAGMA temp_store=FILE")  # the copy that VACUUM makes may be larger than the memory
+                driver.execute("VACUUM")
+                busy, *_ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            except self._engine.dialect.loaded_dbapi.Error as error:
+                raise StoreError(f"The library {self.address.name} cannot be rewritten ({error}).", _SCRUB_LATER) from error
+            finally:
+                driver.execute("PRAGMA temp_store=MEMORY")
+        if busy:
+            raise StoreError(f"Another program is reading the library {self.address.name}.", _SCRUB_LATER)
 
     @contextmanager
     def in_words(self) -> Generator[None, None, None]:

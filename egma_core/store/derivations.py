@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, delete, insert, select
 
 from egma_core.alignment.maps import SentenceGazeMap
-from egma_core.errors import StoreError
 from egma_core.gaze.fixations import Fixations
 from egma_core.gaze.samples import GazeOrigin
 from egma_core.speech.sentences import Sentence
@@ -34,9 +33,10 @@ def save(
     fixations: Fixations,
     maps: Sequence[SentenceGazeMap],
     program_version: str,
+    inputs: Mapping[str, Any],
 ) -> Changes:
     """Write a derivation in place of the same recipe's earlier one."""
-    _, origin, _ = raw.started(connection, reading_id)
+    _, origin = raw.started(connection, reading_id)
     table = tables.derivation
     connection.execute(delete(table).where(table.c.reading_id == reading_id, table.c.recipe_hash == recipe_hash))
     values = {
@@ -46,6 +46,7 @@ def save(
         "gaze_origin": origin,
         "created_utc": datetime.now(timezone.utc),
         "program_version": program_version,
+        "inputs": dict(inputs),
     }
     derivation_id = connection.execute(insert(table).values(values).returning(table.c.id)).scalar_one()
     if len(fixations):
@@ -77,7 +78,17 @@ def load(connection: Connection, reading_id: int, recipe_hash: str | None) -> De
         fixations=_fixations(connection, row.id),
         maps=_maps(connection, row.id),
         gaze_origin=row.gaze_origin,
+        inputs=row.inputs,
     )
+
+
+def inputs(connection: Connection, recipe_hash: str) -> dict[int, Mapping[str, Any]]:
+    """What of each reading went into what the recipe made of it, by reading; readings that it was not applied to are absent."""
+    table = tables.derivation.c
+    return {
+        row.reading_id: row.inputs
+        for row in connection.execute(select(table.reading_id, table.inputs).where(table.recipe_hash == recipe_hash))
+    }
 
 
 def _number(value: float) -> float | None:
@@ -101,10 +112,6 @@ def _fixation_rows(derivation_id: int, fixations: Fixations, origin: GazeOrigin)
 
 def _map_row(derivation_id: int, seq: int, gaze_map: SentenceGazeMap, origin: GazeOrigin) -> dict[str, Any]:
     sentence = gaze_map.sentence
-    if sentence.id is None:
-        raise StoreError(
-            "A gaze map belongs to a sentence that was never stored.", "Make maps of the sentences that the library gives out."
-        )
     return {
         "derivation_id": derivation_id,
         "seq": seq,

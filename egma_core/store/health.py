@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Table, select
 
 from egma_core.errors import StoreError
-from egma_core.store import raw, tables
+from egma_core.store import raw, raw_tables, tables
+from egma_core.store.chunks import intact
 from egma_core.store.database import Database
 from egma_core.store.values import Health, ReadingHealth
 
@@ -21,10 +23,23 @@ def check(database: Database) -> Health:
         return Health(error.what, ())
 
 
-def _readings(connection: Connection) -> tuple[ReadingHealth, ...]:
-    latest = raw.latest(connection)
+def reading_health(connection: Connection, reading_id: int) -> ReadingHealth:
+    """What is safely stored of one reading.
+
+    Raises:
+        StoreError: There is no such reading.
+    """
+    found = _readings(connection, reading_id)
+    if not found:
+        raise raw.no_reading(reading_id)
+    return found[0]
+
+
+def _readings(connection: Connection, reading_id: int | None = None) -> tuple[ReadingHealth, ...]:
+    latest = raw.latest(connection, reading_id)
     reading = tables.reading.c
-    rows = connection.execute(select(reading.id, reading.state, reading.started_ns, reading.n_chunks).order_by(reading.id)).all()
+    query = select(reading.id, reading.state, reading.started_ns, reading.n_chunks, reading.n_audio_chunks).order_by(reading.id)
+    rows = connection.execute(query if reading_id is None else query.where(reading.id == reading_id)).all()
     return tuple(_reading_health(connection, row, latest.get(row.id) or row.started_ns) for row in rows)
 
 
@@ -37,16 +52,31 @@ def _integrity(connection: Connection) -> str:
     return "; ".join(line for line in found if line != "ok") or "ok"
 
 
+@dataclass(frozen=True)
+class _Counted:
+    """Samples that are intact; chunks that are missing or damaged; stretches that were lost before they came here."""
+
+    n_samples: int
+    n_bad_chunks: int
+    n_lost: int
+
+
 def _reading_health(connection: Connection, row: Any, last_durable_ns: int) -> ReadingHealth:
-    chunk = tables.gaze_chunk.c
-    n_samples = n_intact = n_seen = 0
-    last_seq = -1
-    chunks = connection.execute(
-        select(tables.gaze_chunk).where(chunk.reading_id == row.id).order_by(chunk.seq).execution_options(yield_per=256)
-    )
-    for found in chunks:
-        n_seen, last_seq = n_seen + 1, found.seq
-        if raw.intact(found):
+    gaze = _counted(connection, raw_tables.gaze_chunk, row.id, row.n_chunks)
+    audio = _counted(connection, raw_tables.audio_chunk, row.id, row.n_audio_chunks)
+    n_audio_gaps = audio.n_bad_chunks + audio.n_lost
+    return ReadingHealth(row.id, row.state, gaze.n_samples, gaze.n_bad_chunks, last_durable_ns, audio.n_samples, n_audio_gaps)
+
+
+def _counted(connection: Connection, table: Table, reading_id: int, n_chunks: int | None) -> _Counted:
+    n_samples = n_intact = n_lost = 0
+    last_seq, next_sample = -1, 0
+    chunks = select(table).where(table.c.reading_id == reading_id).order_by(table.c.seq).execution_options(yield_per=256)
+    for found in connection.execute(chunks):
+        if raw_tables.audio_chunk is table:
+            n_lost += int(found.seq == last_seq + 1 and found.first_sample != next_sample)
+            next_sample = found.first_sample + found.n
+        last_seq = found.seq
+        if intact(found):
             n_intact, n_samples = n_intact + 1, n_samples + found.n
-    n_expected = max(last_seq + 1, row.n_chunks or 0)
-    return ReadingHealth(row.id, row.state, n_samples, n_expected - n_intact, last_durable_ns)
+    return _Counted(n_samples, max(last_seq + 1, n_chunks or 0) - n_intact, n_lost)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,17 +10,21 @@ import numpy as np
 from sqlalchemy import Connection, func, insert, select
 
 from egma_core.errors import StoreError
-from egma_core.gaze.samples import SAMPLE_DTYPE, SAMPLE_FORMAT, GazeOrigin, GazeSamples
+from egma_core.gaze.samples import SAMPLE_DTYPE, GazeOrigin, GazeSamples
 from egma_core.gaze.viewport import Viewport
 from egma_core.geometry import Rect, Transform
 from egma_core.speech.sentences import Sentence
-from egma_core.store import tables
-from egma_core.store.values import Notification, RawBatch
+from egma_core.store import raw_tables, tables
+from egma_core.store.chunks import AUDIO_FORMAT, chunk_row, gaze_row, whole
+from egma_core.store.values import AudioChunk, HeardWord, Notification, RawBatch, TextEdit
 
-_TABLES = {name: tables.metadata.tables[name] for name in tables.RAW_TABLES}
+_TABLES = {name: raw_tables.metadata.tables[name] for name in raw_tables.RAW_TABLES}
 _INSERTS = {name: insert(table) for name, table in _TABLES.items()}
 _AFFINE = ("xx", "xy", "yx", "yy", "dx", "dy")
 _SIDES = ("left", "top", "right", "bottom")
+_AUDIO_DTYPE = np.dtype("<i2")
+_EDIT = ("host_ns", "line", "position", "removed", "inserted")
+_WORD = ("text", "onset_ns", "offset_ns", "confidence", "engine")
 
 
 @dataclass(frozen=True)
@@ -69,10 +72,13 @@ def append(connection: Connection, reading_id: int, at: Tail, batch: RawBatch) -
         what = f"Gaze of origin '{batch.gaze.origin}' cannot go into reading {reading_id}, whose gaze is of origin '{at.origin}'."
         raise StoreError(what, "Record it in a session of its own.")
     rows = {
-        "gaze_chunk": _chunk_rows(batch.gaze),
+        "gaze_chunk": [{**gaze_row(batch.gaze), "gaze_origin": batch.gaze.origin}] if len(batch.gaze) else [],
         "viewport": [_viewport_row(v) for v in batch.viewports],
         "sentence": [{"text": s.text, "onset_ns": s.onset_ns, "offset_ns": s.offset_ns, "text_origin": s.origin} for s in batch.sentences],
         "notification": [{"host_ns": n.host_ns, "kind": n.kind, "text": n.text} for n in batch.notifications],
+        "audio_chunk": [_audio_row(chunk) for chunk in batch.audio],
+        "text_edit": [{name: getattr(edit, name) for name in _EDIT} for edit in batch.edits],
+        "word": [{name: getattr(word, name) for name in _WORD} for word in batch.words],
     }
     next_seq = dict(at.next_seq)
     changed = [name for name, values in rows.items() if values]
@@ -84,38 +90,31 @@ def append(connection: Connection, reading_id: int, at: Tail, batch: RawBatch) -
     return Tail(at.origin, next_seq), frozenset(changed)
 
 
-def started(connection: Connection, reading_id: int) -> tuple[int, GazeOrigin, int | None]:
-    """(host clock at its start, origin of its gaze, chunks it must have once it has ended) of a reading."""
-    query = select(tables.reading.c.started_ns, tables.capture_session.c.gaze_origin, tables.reading.c.n_chunks)
-    query = query.join_from(tables.reading, tables.capture_session).where(tables.reading.c.id == reading_id)
-    row = connection.execute(query).first()
-    if row is None:
-        raise no_reading(reading_id)
-    return row.started_ns, row.gaze_origin, row.n_chunks
+def started(connection: Connection, reading_id: int) -> tuple[int, GazeOrigin]:
+    """(host clock at its start, origin of its gaze) of a reading.
+
+    Raises:
+        StoreError: There is no such reading.
+    """
+    row = _reading(connection, reading_id)
+    return row.started_ns, row.gaze_origin
 
 
 def gaze(connection: Connection, reading_id: int) -> GazeSamples:
     """Every sample of a reading, or an error that says what is missing."""
-    started_ns, origin, n_chunks = started(connection, reading_id)
-    chunk = tables.gaze_chunk.c
-    rows = connection.execute(select(tables.gaze_chunk).where(chunk.reading_id == reading_id).order_by(chunk.seq)).all()
-    expected, end_ns = 0, started_ns
-    for row in rows:
-        if row.seq != expected:
-            raise _gap(reading_id, expected, row.seq - 1, end_ns - started_ns, row.t0_ns - started_ns)
-        if not intact(row):
-            raise _gap(reading_id, row.seq, row.seq, row.t0_ns - started_ns, row.t1_ns - started_ns)
-        expected, end_ns = row.seq + 1, row.t1_ns
-    if n_chunks is not None and expected < n_chunks:
-        raise _gap(reading_id, expected, n_chunks - 1, end_ns - started_ns, None)
-    return GazeSamples(np.frombuffer(b"".join(row.payload for row in rows), SAMPLE_DTYPE), origin)
+    reading = _reading(connection, reading_id)
+    rows = _raw_rows(connection, "gaze_chunk", reading_id)
+    found = whole(rows, of=f"the gaze of reading {reading_id}", started_ns=reading.started_ns, n_chunks=reading.n_chunks)
+    return GazeSamples(np.frombuffer(b"".join(row.payload for row in found), SAMPLE_DTYPE), reading.gaze_origin)
 
 
-def intact(row: Any) -> bool:
-    """Whether a row of `gaze_chunk` holds what was written."""
-    if row.format != SAMPLE_FORMAT or len(row.payload) != row.n * SAMPLE_DTYPE.itemsize:
-        return False
-    return zlib.crc32(row.payload) == row.crc32
+def audio_chunks(connection: Connection, reading_id: int, from_seq: int) -> tuple[AudioChunk, ...]:
+    """A reading's chunks of audio from number `from_seq` on, or an error that says what is missing."""
+    reading = _reading(connection, reading_id)
+    rows = _raw_rows(connection, "audio_chunk", reading_id, from_seq)
+    of = f"the audio of reading {reading_id}"
+    found = whole(rows, of=of, started_ns=reading.started_ns, first_seq=from_seq, n_chunks=reading.n_audio_chunks)
+    return tuple(AudioChunk(row.t0_ns, row.t1_ns, row.first_sample, row.rate_hz, np.frombuffer(row.payload, _AUDIO_DTYPE)) for row in found)
 
 
 def viewports(connection: Connection, reading_id: int) -> tuple[Viewport, ...]:
@@ -126,7 +125,7 @@ def viewports(connection: Connection, reading_id: int) -> tuple[Viewport, ...]:
 
 def sentences(connection: Connection, reading_id: int) -> tuple[Sentence, ...]:
     """A reading's sentences in the order they were finished, in seconds since its start."""
-    start_ns, _, _ = started(connection, reading_id)
+    start_ns, _ = started(connection, reading_id)
     return tuple(
         Sentence(row.text, (row.onset_ns - start_ns) / 1e9, (row.offset_ns - start_ns) / 1e9, row.text_origin, row.id)
         for row in _raw_rows(connection, "sentence", reading_id)
@@ -139,39 +138,58 @@ def notifications(connection: Connection, reading_id: int) -> tuple[Notification
     return tuple(Notification(row.host_ns, row.kind, row.text) for row in _raw_rows(connection, "notification", reading_id))
 
 
-def latest(connection: Connection) -> dict[int, int]:
-    """Host clock of the last raw row of each reading that has any."""
-    moments = (tables.gaze_chunk.c.t1_ns, tables.viewport.c.host_ns, tables.sentence.c.offset_ns, tables.notification.c.host_ns)
+def edits(connection: Connection, reading_id: int) -> tuple[TextEdit, ...]:
+    """Every key stroke of a reading, in order."""
+    started(connection, reading_id)
+    return tuple(TextEdit(*(getattr(row, name) for name in _EDIT)) for row in _raw_rows(connection, "text_edit", reading_id))
+
+
+def words(connection: Connection, reading_id: int) -> tuple[HeardWord, ...]:
+    """The words of a reading as they were heard, in the order they came."""
+    started(connection, reading_id)
+    return tuple(HeardWord(*(getattr(row, name) for name in _WORD)) for row in _raw_rows(connection, "word", reading_id))
+
+
+def latest(connection: Connection, reading_id: int | None = None) -> dict[int, int]:
+    """Host clock of the last raw row of each reading that has any, or of one reading."""
+    moments = (
+        raw_tables.gaze_chunk.c.t1_ns,
+        raw_tables.viewport.c.host_ns,
+        raw_tables.sentence.c.offset_ns,
+        raw_tables.notification.c.host_ns,
+        raw_tables.audio_chunk.c.t1_ns,
+        raw_tables.text_edit.c.host_ns,
+        raw_tables.word.c.offset_ns,
+    )
     found: dict[int, int] = {}
     for moment in moments:
         key = moment.table.c["reading_id"]
-        for reading_id, ns in connection.execute(select(key, func.max(moment)).group_by(key)):
-            found[reading_id] = max(int(ns), found.get(reading_id, int(ns)))
+        query = select(key, func.max(moment)).group_by(key)
+        for of, ns in connection.execute(query if reading_id is None else query.where(key == reading_id)):
+            found[of] = max(int(ns), found.get(of, int(ns)))
     return found
 
 
-def _raw_rows(connection: Connection, name: str, reading_id: int) -> Sequence[Any]:
+def _reading(connection: Connection, reading_id: int) -> Any:
+    """A reading's start, the origin of its gaze, and how many chunks it must have once it has ended."""
+    reading = tables.reading.c
+    query = select(reading.started_ns, reading.n_chunks, reading.n_audio_chunks, tables.capture_session.c.gaze_origin)
+    row = connection.execute(query.join_from(tables.reading, tables.capture_session).where(reading.id == reading_id)).first()
+    if row is None:
+        raise no_reading(reading_id)
+    return row
+
+
+def _raw_rows(connection: Connection, name: str, reading_id: int, from_seq: int = 0) -> Sequence[Any]:
     table = _TABLES[name]
-    return connection.execute(select(table).where(table.c.reading_id == reading_id).order_by(table.c.seq)).all()
+    query = select(table).where(table.c.reading_id == reading_id).order_by(table.c.seq)
+    return connection.execute(query.where(table.c.seq >= from_seq) if from_seq else query).all()
 
 
-def _chunk_rows(samples: GazeSamples) -> list[dict[str, Any]]:
-    if not len(samples):
-        return []
-    if samples.rows.dtype != SAMPLE_DTYPE:
-        raise StoreError("Samples are not in the format that chunks are kept in.", "Build them with GazeSamples.")
-    payload = samples.rows.tobytes()
-    return [
-        {
-            "t0_ns": int(samples.host_ns[0]),
-            "t1_ns": int(samples.host_ns[-1]),
-            "n": len(samples),
-            "crc32": zlib.crc32(payload),
-            "format": SAMPLE_FORMAT,
-            "gaze_origin": samples.origin,
-            "payload": payload,
-        }
-    ]
+def _audio_row(chunk: AudioChunk) -> dict[str, Any]:
+    payload = np.ascontiguousarray(chunk.samples, _AUDIO_DTYPE).tobytes()
+    row = chunk_row(AUDIO_FORMAT, payload, chunk.t0_ns, chunk.t1_ns)
+    return {**row, "first_sample": chunk.first_sample, "rate_hz": chunk.rate_hz}
 
 
 def _viewport_row(viewport: Viewport) -> dict[str, Any]:
@@ -204,10 +222,3 @@ def _viewport(row: Any) -> Viewport:
 def no_reading(reading_id: int) -> StoreError:
     """The error for a reading that is not there."""
     return StoreError(f"There is no reading {reading_id} in the library.", "Choose one from the list of readings.")
-
-
-def _gap(reading_id: int, first: int, last: int, from_ns: int, to_ns: int | None) -> StoreError:
-    chunks = f"Chunk {first} is" if first == last else f"Chunks {first} to {last} are"
-    until = "the end" if to_ns is None else f"{to_ns / 1e9:.2f} s"
-    what = f"{chunks} missing or damaged in the gaze of reading {reading_id} (from {from_ns / 1e9:.2f} s to {until})."
-    return StoreError(what, "Restore a backup copy, or leave this reading out.")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +13,8 @@ from sqlalchemy import Connection, Table, func, insert, select, update
 from egma_core.errors import StoreError
 from egma_core.geometry import Screen
 from egma_core.speech.sentences import TextOrigin
-from egma_core.store import raw, tables
+from egma_core.store import raw, raw_tables, tables
+from egma_core.store.revisions import text_origins
 from egma_core.store.values import (
     CaptureSessionRecord,
     Changes,
@@ -43,8 +44,26 @@ def begin_session(connection: Connection, session: CaptureSessionRecord) -> Chan
         "host_ns": session.host_ns,
         "utc": session.utc,
         "program_version": session.program_version,
+        "protocol_name": session.protocol_name,
+        "protocol_toml": session.protocol_toml,
+        "protocol_hash": protocol_hash(session.protocol_toml),
+        "microphone": dict(session.microphone),
     }
     return _added(connection, tables.capture_session, values)
+
+
+def protocol(connection: Connection, session_id: int) -> tuple[str, str]:
+    """(name, text) of the study protocol of a sitting."""
+    session = tables.capture_session.c
+    row = connection.execute(select(session.protocol_name, session.protocol_toml).where(session.id == session_id)).first()
+    if row is None:
+        raise StoreError(f"There is no capture session {session_id} in the library.", "Choose one that is there.")
+    return row.protocol_name, row.protocol_toml
+
+
+def protocol_hash(toml: str) -> str:
+    """Hexadecimal SHA-256 of a study protocol's text, or "" where there is none."""
+    return hashlib.sha256(toml.encode("utf-8")).hexdigest() if toml else ""
 
 
 def begin_reading(connection: Connection, session_id: int, study_id: int, started_ns: int, started_utc: datetime) -> Changes:
@@ -69,7 +88,8 @@ def end_reading(connection: Connection, reading_id: int, state: ReadingState, en
     if state == "recording":
         raise StoreError(f"Reading {reading_id} cannot end as 'recording'.", "Say how it ended.")
     at = raw.tail(connection, reading_id)
-    values = {"state": state, "ended_ns": ended_ns, "note": note, "n_chunks": at.next_seq["gaze_chunk"]}
+    counts = {"n_chunks": at.next_seq["gaze_chunk"], "n_audio_chunks": at.next_seq["audio_chunk"]}
+    values = {"state": state, "ended_ns": ended_ns, "note": note, **counts}
     connection.execute(update(tables.reading).where(tables.reading.c.id == reading_id).values(values))
     return Changes(frozenset({"reading"}), reading_id)
 
@@ -86,7 +106,7 @@ def recover(connection: Connection) -> tuple[int, ...]:
 
 
 def readings(connection: Connection, states: Sequence[ReadingState] | None = None, reading_id: int | None = None) -> list[ReadingEntry]:
-    """Readings in the order they began, in three queries however many there are."""
+    """Readings in the order they began, in a few queries however many there are."""
     table, session = tables.reading, tables.capture_session
     query = (
         select(
@@ -98,21 +118,17 @@ def readings(connection: Connection, states: Sequence[ReadingState] | None = Non
         .join(tables.patient, tables.study.c.patient_id == tables.patient.c.id)
         .order_by(table.c.id)
     )
-    chunk, sentence = tables.gaze_chunk.c, tables.sentence.c
+    chunk = raw_tables.gaze_chunk.c
     samples_query = select(chunk.reading_id, func.sum(chunk.n)).group_by(chunk.reading_id)
-    origins_query = select(sentence.reading_id, sentence.text_origin, func.count()).group_by(sentence.reading_id, sentence.text_origin)
     if states is not None:
         query = query.where(table.c.state.in_(states))
     if reading_id is not None:
         query = query.where(table.c.id == reading_id)
         samples_query = samples_query.where(chunk.reading_id == reading_id)
-        origins_query = origins_query.where(sentence.reading_id == reading_id)
     rows = connection.execute(query).all()
     samples = {key: int(n) for key, n in connection.execute(samples_query)}
-    texts: dict[int, dict[TextOrigin, int]] = defaultdict(dict)
-    for key, origin, n in connection.execute(origins_query):
-        texts[key][origin] = n
-    return [_reading_entry(row, samples.get(row.id, 0), texts[row.id]) for row in rows]
+    texts = text_origins(connection, reading_id)
+    return [_reading_entry(row, samples.get(row.id, 0), texts.get(row.id, {})) for row in rows]
 
 
 def reading(connection: Connection, reading_id: int) -> ReadingEntry:
@@ -132,7 +148,7 @@ def _labelled(table: Table) -> list[Any]:
     return [c.label(f"session_{c.name}") for c in table.c]
 
 
-def _reading_entry(row: Any, n_samples: int, texts: dict[TextOrigin, int]) -> ReadingEntry:
+def _reading_entry(row: Any, n_samples: int, texts: Mapping[TextOrigin, int]) -> ReadingEntry:
     return ReadingEntry(
         id=row.id,
         uid=row.uid,
@@ -155,4 +171,6 @@ def _reading_entry(row: Any, n_samples: int, texts: dict[TextOrigin, int]) -> Re
             row.session_screen_distance_mm,
         ),
         note=row.note,
+        session_id=row.capture_session_id,
+        protocol_hash=row.session_protocol_hash,
     )

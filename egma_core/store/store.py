@@ -7,7 +7,6 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from egma_core.alignment.maps import SentenceGazeMap
@@ -15,12 +14,11 @@ from egma_core.errors import StoreError
 from egma_core.gaze.fixations import Fixations
 from egma_core.gaze.samples import GazeSamples
 from egma_core.gaze.viewport import Viewport
-from egma_core.speech.sentences import Sentence
 from egma_core.store import catalogue, derivations, health, raw, recordings, schema
 from egma_core.store.database import Address, Database
+from egma_core.store.sitting_store import SittingStore
 from egma_core.store.sqlite_file import check_file, make_file
 from egma_core.store.values import (
-    CaptureSessionRecord,
     Changes,
     Derivation,
     FilmRecord,
@@ -30,10 +28,12 @@ from egma_core.store.values import (
     RawBatch,
     ReaderEntry,
     ReadingEntry,
+    ReadingHealth,
     ReadingState,
     ReportSentence,
     StudyEntry,
 )
+from egma_core.store.word_store import WordStore
 
 _APPENDS_BETWEEN_MERGES = 300
 
@@ -44,27 +44,19 @@ def recipe_hash(recipe: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical.encode("utf-8")).hexdigest()
 
 
-class Store:
+class Store(SittingStore, WordStore):
     """A library: a SQLite file (or a PostgreSQL database) and a folder of films beside it.
 
     Each method is one transaction: what a write answered is on the disk. Several threads may use one store and several
     processes one library; only `append` to the same reading must come from one place. Every method raises `StoreError`
     when the library cannot be used.
-
-    Attributes:
-        library_id: Random identifier of the library, the same for as long as it lives.
-        location: The file's path, or the server's URL without its password.
-        files: Folder of the films.
     """
 
     def __init__(self, database: Database, library_id: str) -> None:
         """Use `open`."""
-        self._database = database
+        super().__init__(database, library_id)
         self._tails: dict[int, raw.Tail] = {}
         self._n_appended = 0
-        self.library_id = library_id
-        self.location = database.address.name
-        self.files = database.address.files
 
     @classmethod
     def open(cls, location: str | Path, *, create: bool = False, read_only: bool = False) -> Store:
@@ -99,15 +91,8 @@ class Store:
             raise
         return cls(database, library_id)
 
-    def close(self) -> None:
-        """Let the library go; the store cannot be used afterwards."""
-        self._database.close()
-
     def __enter__(self) -> Store:
         return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()
 
     # Readers, films and studies
 
@@ -166,30 +151,44 @@ class Store:
 
     # Sittings, readings and raw rows
 
-    def begin_session(self, session: CaptureSessionRecord) -> Changes:
-        """Write down one sitting; answers with its id."""
-        with self._database.write() as connection:
-            return recordings.begin_session(connection, session)
-
     def begin_reading(self, session_id: int, study_id: int, started_ns: int, started_utc: datetime) -> Changes:
         """Begin a reading, in state `recording`; answers with its id."""
         with self._database.write() as connection:
             return recordings.begin_reading(connection, session_id, study_id, started_ns, started_utc)
 
-    def append(self, reading_id: int, batch: RawBatch) -> Changes:
+    def append(
+        self, reading_id: int, batch: RawBatch, *, next_seq: Mapping[str, int] | None = None, patience_s: float | None = None
+    ) -> Changes:
         """Store everything of a batch in one transaction, behind what the reading already has.
+
+        Args:
+            reading_id: The reading.
+            batch: What happened.
+            next_seq: Number of the first row for each raw table, where a gap before it is to stay visible.
+            patience_s: How long to wait for another program that writes, in s; by default some seconds.
 
         Raises:
             StoreError: It could not be stored, and then none of it was.
         """
-        with self._database.write() as connection:
+        with self._database.write(patience_s) as connection:
             at = self._tails.get(reading_id) or raw.tail(connection, reading_id)
+            if next_seq is not None:
+                at = raw.Tail(at.origin, {**at.next_seq, **next_seq})
             following, changed = raw.append(connection, reading_id, at, batch)
         self._tails[reading_id] = following
         self._n_appended += 1
         if self._n_appended % _APPENDS_BETWEEN_MERGES == 0:
             self._database.merge_log()
         return Changes(changed, reading_id)
+
+    def tail(self, reading_id: int) -> raw.Tail:
+        """Where a reading that is being recorded goes on.
+
+        Raises:
+            StoreError: There is no such reading, or it has ended.
+        """
+        with self._database.read() as connection:
+            return raw.tail(connection, reading_id)
 
     def end_reading(self, reading_id: int, state: ReadingState, ended_ns: int, note: str = "") -> Changes:
         """End a reading for good; it takes no more rows."""
@@ -227,11 +226,6 @@ class Store:
         with self._database.read() as connection:
             return raw.viewports(connection, reading_id)
 
-    def sentences(self, reading_id: int) -> tuple[Sentence, ...]:
-        """The sentences of a reading with their ids, in the order they were finished, in seconds since its start."""
-        with self._database.read() as connection:
-            return raw.sentences(connection, reading_id)
-
     def notifications(self, reading_id: int) -> tuple[Notification, ...]:
         """What else happened in a reading, in order."""
         with self._database.read() as connection:
@@ -239,16 +233,41 @@ class Store:
 
     # What is derived
 
-    def save_derivation(self, reading_id: int, recipe: Mapping[str, Any], fixations: Fixations, maps: Sequence[SentenceGazeMap]) -> Changes:
-        """Keep what `recipe` made of a reading, in place of what the same recipe made of it before; answers with its id."""
+    def save_derivation(
+        self,
+        reading_id: int,
+        recipe: Mapping[str, Any],
+        fixations: Fixations,
+        maps: Sequence[SentenceGazeMap],
+        inputs: Mapping[str, Any] | None = None,
+    ) -> Changes:
+        """Keep what `recipe` made of a reading, in place of what the same recipe made of it before; answers with its id.
+
+        Args:
+            reading_id: The reading.
+            recipe: Every setting that went into it.
+            fixations: The fixations.
+            maps: The sentences' gaze maps.
+            inputs: What of the reading beside its raw rows went into it.
+        """
         digest, version = recipe_hash(recipe), schema.program_version()
         with self._database.write() as connection:
-            return derivations.save(connection, reading_id, recipe, digest, fixations, maps, version)
+            return derivations.save(connection, reading_id, recipe, digest, fixations, maps, version, inputs or {})
 
     def derivation(self, reading_id: int, recipe_hash: str | None = None) -> Derivation | None:
         """What the recipe of that hash made of a reading, or the newest recipe; None if there is nothing."""
         with self._database.read() as connection:
             return derivations.load(connection, reading_id, recipe_hash)
+
+    def derivation_inputs(self, recipe_hash: str) -> Mapping[int, Mapping[str, Any]]:
+        """By reading, the inputs of what the recipe of that hash made of it; readings it was not applied to are absent."""
+        with self._database.read() as connection:
+            return derivations.inputs(connection, recipe_hash)
+
+    def reading_health(self, reading_id: int) -> ReadingHealth:
+        """Read one reading and say what of it is safely there."""
+        with self._database.read() as connection:
+            return health.reading_health(connection, reading_id)
 
     def check(self) -> Health:
         """Read the whole library and say what is safely there; damage is part of the answer, not an error."""

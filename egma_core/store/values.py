@@ -3,18 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from egma_core.alignment.maps import SentenceGazeMap
 from egma_core.gaze.fixations import Fixations
-from egma_core.gaze.samples import GazeOrigin, GazeSamples
-from egma_core.gaze.viewport import Viewport
+from egma_core.gaze.samples import GazeOrigin
 from egma_core.geometry import Screen
 from egma_core.speech.sentences import TextOrigin
-from egma_core.trackers.tracker import TrackerDescription
+from egma_core.store.raw_values import AudioChunk, ClockFit, HeardWord, Notification, RawBatch, SpokenSentence, TextEdit
+from egma_core.store.sitting_values import (
+    CONSENT_SCOPES,
+    AttemptKind,
+    CalibrationAttempt,
+    CaptureSessionRecord,
+    Consent,
+    Decision,
+    ReadingDecision,
+    Revision,
+)
+
+__all__ = [
+    "CONSENT_SCOPES",
+    "AttemptKind",
+    "AudioChunk",
+    "CalibrationAttempt",
+    "CaptureSessionRecord",
+    "Changes",
+    "ClockFit",
+    "Consent",
+    "Decision",
+    "Derivation",
+    "FilmOrigin",
+    "FilmRecord",
+    "Health",
+    "HeardWord",
+    "InstanceEntry",
+    "Notification",
+    "RawBatch",
+    "ReaderEntry",
+    "ReadingDecision",
+    "ReadingEntry",
+    "ReadingHealth",
+    "ReadingState",
+    "ReportSentence",
+    "Revision",
+    "SpokenSentence",
+    "StudyEntry",
+    "StudyReference",
+    "StudyStatus",
+    "TextEdit",
+]
 
 FilmOrigin = Literal["dicom", "image", "phantom"]
 """Where a film came from: a DICOM file, a picture of a public set, or the program's own phantoms."""
@@ -136,27 +177,6 @@ class ReportSentence:
 
 
 @dataclass(frozen=True)
-class CaptureSessionRecord:
-    """One sitting of one reader at one screen with one tracker.
-
-    Attributes:
-        reader_id: Who reads.
-        screen: The monitor.
-        tracker: The eye tracker.
-        host_ns: Host clock at the moment called `utc`; the pair dates every other host time of the session.
-        utc: Wall clock, aware of its zone.
-        program_version: Version of this program.
-    """
-
-    reader_id: int
-    screen: Screen
-    tracker: TrackerDescription
-    host_ns: int
-    utc: datetime
-    program_version: str
-
-
-@dataclass(frozen=True)
 class StudyReference:
     """Enough of a study to name it."""
 
@@ -180,10 +200,12 @@ class ReadingEntry:
         ended_ns: Host clock at its end, or None while recording.
         started_utc: Wall clock at its start, aware, in UTC.
         n_samples: Gaze samples stored.
-        n_sentences: Sentences stored.
+        n_sentences: Sentences of its newest text.
         text_origins: Origins of its sentences, in alphabetical order.
         screen: The monitor it was recorded on.
         note: Why it ended as it did, or "".
+        session_id: The sitting it was recorded in.
+        protocol_hash: Hexadecimal SHA-256 of that sitting's study protocol, or "".
     """
 
     id: int
@@ -201,46 +223,8 @@ class ReadingEntry:
     text_origins: tuple[TextOrigin, ...]
     screen: Screen
     note: str = ""
-
-
-@dataclass(frozen=True)
-class SpokenSentence:
-    """A sentence as recorded, with onset and offset in ns on the host clock."""
-
-    text: str
-    onset_ns: int
-    offset_ns: int
-    origin: TextOrigin
-
-
-@dataclass(frozen=True)
-class Notification:
-    """Something worth remembering that happened during a reading, in ns on the host clock."""
-
-    host_ns: int
-    kind: str
-    text: str
-
-
-@dataclass(frozen=True)
-class RawBatch:
-    """Everything that happened in one stretch of a reading; stored in one transaction.
-
-    Attributes:
-        gaze: Samples of the stretch; may be empty.
-        viewports: Viewports painted in it.
-        sentences: Sentences finished in it.
-        notifications: What else happened.
-    """
-
-    gaze: GazeSamples
-    viewports: tuple[Viewport, ...] = ()
-    sentences: tuple[SpokenSentence, ...] = ()
-    notifications: tuple[Notification, ...] = ()
-
-    def __len__(self) -> int:
-        """How many samples, viewports, sentences and notifications there are."""
-        return len(self.gaze) + len(self.viewports) + len(self.sentences) + len(self.notifications)
+    session_id: int = 0
+    protocol_hash: str = ""
 
 
 @dataclass(frozen=True)
@@ -255,6 +239,8 @@ class Derivation:
         fixations: The fixations.
         maps: One gaze map a sentence.
         gaze_origin: Origin of the gaze underneath.
+        inputs: What of the reading beside its raw rows went into it (accuracy, correction, revision of the words), as plain
+            JSON values; where the reading says something else by now, the derivation is out of date.
     """
 
     id: int
@@ -264,6 +250,7 @@ class Derivation:
     fixations: Fixations
     maps: tuple[SentenceGazeMap, ...]
     gaze_origin: GazeOrigin
+    inputs: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True)
@@ -276,6 +263,8 @@ class ReadingHealth:
         n_samples: Gaze samples stored and intact.
         n_gaps: Chunks that are missing from the sequence or whose checksum fails.
         last_durable_ns: Host clock of the last thing stored, or the reading's start if nothing was.
+        n_audio_samples: Samples of audio stored and intact.
+        n_audio_gaps: Stretches of audio that are missing: lost by the microphone, absent from the library, or damaged in it.
     """
 
     id: int
@@ -283,6 +272,8 @@ class ReadingHealth:
     n_samples: int
     n_gaps: int
     last_durable_ns: int
+    n_audio_samples: int = 0
+    n_audio_gaps: int = 0
 
 
 @dataclass(frozen=True)

@@ -31,12 +31,14 @@ class GazeTarget:
         offset_ns: When they may leave.
         x: Fraction of the display area across.
         y: Fraction of the display area down.
+        scatter_deg: Standard deviation, along each axis, of the fixations that follow the first.
     """
 
     onset_ns: int
     offset_ns: int
     x: float
     y: float
+    scatter_deg: float = _SCATTER_DEG
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ class Scanpath:
             last = self._go(rng, last, target.x, target.y, land_s=onset_s)
             yield last
             while True:
-                scatter_x, scatter_y = (rng.standard_normal(2) * _SCATTER_DEG).tolist()
+                scatter_x, scatter_y = (rng.standard_normal(2) * target.scatter_deg).tolist()
                 again = self._go(rng, last, target.x + scatter_x * self._deg_x, target.y + scatter_y * self._deg_y)
                 if again.land_s + _SHORTEST_S > end_s:
                     break

@@ -31,6 +31,7 @@ _SWAY_MM, _SWAY_S = 6.0, 17.0  # the head, to and fro
 _HIPPUS_MM, _HIPPUS_S = 0.12, 2.3  # the pupil's own unrest
 _FIELDS = ("x", "y", "pupil_mm", "distance_mm")
 _EYES_APART_MM = 62.0
+_GLANCE_SCATTER_DEG = 0.1  # who is asked to look at a target looks at it
 _BOX_MM = (400.0, 300.0, 300.0)  # what such a tracker sees: across, down, and in depth around the best distance
 _CAPABILITIES = frozenset({"calibration", "redo_point", "calibration_data", "position_guide", "pupil", "distance", "display_area"})
 
@@ -97,7 +98,7 @@ class SimulatedTracker(Tracker):
             now_ns,
             self._errors,
             self._deg,
-            self._glance,
+            self.glance,
             noise_deg=noise_deg,
             blinks=Lapses(np.random.default_rng((seed, 0, 2)), blinks_per_min, *_BLINK_S),
             rng=np.random.default_rng((seed, 0, 3)),
@@ -135,6 +136,12 @@ class SimulatedTracker(Tracker):
         self._targets = tuple(targets)
         if self._stopped_ns is None:
             self._path.look_at(self._targets, self._now_ns())
+
+    def glance(self, point: Point, seconds: float) -> None:
+        """Keep the eyes on `point` (display fractions) for a while, then on nothing in particular; only while streaming."""
+        if self._stopped_ns is None:
+            now_ns = self._now_ns()
+            self._path.look_at([GazeTarget(now_ns, now_ns + round(seconds * 1e9), *point, scatter_deg=_GLANCE_SCATTER_DEG)], now_ns)
 
     def drain(self) -> GazeSamples:
         """Every sample that has become due since the last call."""
@@ -174,12 +181,6 @@ class SimulatedTracker(Tracker):
     def calibration(self) -> Calibration | None:
         """Takes the simulated offsets out."""
         return self._calibration
-
-    def _glance(self, point: Point, seconds: float) -> None:
-        """Look at `point` for a while, then at nothing in particular."""
-        if self._stopped_ns is None:
-            now_ns = self._now_ns()
-            self._path.look_at([GazeTarget(now_ns, now_ns + round(seconds * 1e9), *point)], now_ns)
 
     @staticmethod
     def _sway_mm(passed_s: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -4,15 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from egma_app.bench.record import bench_record
 from egma_app.bench.startup import bench_startup
 from egma_app.bench.viewer import bench_viewer
-
-
-def test_recording_loses_nothing() -> None:
-    figures = bench_record(seconds=2.0, rate_hz=600.0)
-    assert figures["samples"] >= figures["samples_expected"]
-    assert 0 < figures["durable_ms_median"] <= figures["durable_ms_p99"]
 
 
 def test_startup_compares_two_imports() -> None:
@@ -23,6 +16,7 @@ def test_startup_compares_two_imports() -> None:
 
 def test_viewer_compares_two_painters() -> None:
     pytest.importorskip("PySide6", reason="the window needs PySide6")
-    figures = bench_viewer(repeats=3)["window_level"]
-    assert min(figures.values()) > 0
+    measured = bench_viewer(repeats=3)
+    figures = measured["window_level"]
+    assert min(*figures.values(), *measured["spotlight"].values()) > 0
     assert {"fit_ratio_to_image_item", "one_to_one_ratio_to_image_item"} <= set(figures)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -15,9 +16,11 @@ from egma_core.gaze.samples import GazeSamples
 from egma_core.gaze.viewport import Viewport
 from egma_core.geometry import Rect, Screen, Transform
 from egma_core.options import from_mapping, to_mapping
-from egma_core.processing import DEFAULT_RECIPE, Recipe, load_recipe, place_reading, process_all, process_reading
+from egma_core.processing import DEFAULT_RECIPE, Recipe, is_current, latest_recipe, load_recipe, place_reading, process_all, process_reading
+from egma_core.speech.sentences import Sentence
+from egma_core.speech.transcript import Word
 from egma_core.store.store import Store, recipe_hash
-from egma_core.store.values import CaptureSessionRecord, FilmRecord, RawBatch, ReadingState, SpokenSentence
+from egma_core.store.values import CalibrationAttempt, CaptureSessionRecord, FilmRecord, RawBatch, ReadingState, SpokenSentence
 from egma_core.trackers.tracker import TrackerDescription
 
 SCREEN = Screen(1920, 1080, 530.0, 300.0, 650.0)
@@ -200,15 +203,79 @@ def test_every_filter_finds_the_four_looks(library: Store, detector: str) -> Non
     assert made.recipe["detector"]["name"] == detector
 
 
+def validate(store: Store, session: int, **accuracy_deg: float) -> None:
+    """A validation that found these accuracies, in force from the sitting's start."""
+    figures = {eye: {"accuracy_deg": value} for eye, value in accuracy_deg.items()}
+    attempt = store.add_attempt(session, CalibrationAttempt("validation", STARTED, UTC, ((0.5, 0.5),), {}, figures)).id
+    store.use_calibration(session, STARTED, None, attempt)
+
+
 def test_a_worse_accuracy_than_the_recipe_s_width_widens_the_maps(library: Store) -> None:
     reading = read(library, film(library))
-    sharp, blunt = (process_reading(library, reading, accuracy_deg=accuracy).maps[0] for accuracy in (0.4, 1.5))
-    assert np.allclose(blunt.sigma_px, 1.5 * sharp.sigma_px)
+    session = library.reading(reading).session_id
+    sharp = process_reading(library, reading)
+    assert sharp.inputs == {} and is_current(library, sharp)
+    validate(library, session, average=0.4, left=1.5)
+    assert not is_current(library, sharp)
+    assert process_all(library).processed == (reading,), "what was made before the validation is out of date"
+    assert process_all(library).already_there == (reading,)
     kept = library.derivation(reading)
-    assert kept is not None and kept.maps[0].policy == "since_previous limit_s=5 sigma_deg=1.5"
-    assert process_all(library, Recipe(detector="idt"), accuracy_deg=lambda _entry: 2.0).processed == (reading,)
-    again = library.derivation(reading)
-    assert again is not None and again.maps[0].policy.endswith("sigma_deg=2")
+    assert kept is not None and is_current(library, kept)
+    assert (kept.inputs, kept.recipe_hash) == ({"accuracy_deg": 0.4}, sharp.recipe_hash)
+    assert np.array_equal(kept.maps[0].sigma_px, sharp.maps[0].sigma_px)
+    blunt = process_reading(library, reading, Recipe("left"))
+    assert (blunt.inputs, blunt.maps[0].policy) == ({"accuracy_deg": 1.5}, "since_previous limit_s=5 sigma_deg=1.5")
+    assert np.allclose(blunt.maps[0].sigma_px, 1.5 * sharp.maps[0].sigma_px)
+
+
+def test_gaze_is_placed_with_the_drift_correction_in_force(library: Store) -> None:
+    reading = read(library, film(library))
+    session = library.reading(reading).session_id
+    drifted = process_reading(library, reading)
+    check = library.add_attempt(session, CalibrationAttempt("drift_check", STARTED, UTC, ((0.5, 0.5),), {}, {})).id
+    assert check is not None
+    dx, dy = 18.0 / SCREEN.width_px, -9.0 / SCREEN.height_px
+    library.add_correction(session, STARTED, check, dx, dy, "drift")
+    assert not is_current(library, drifted)
+    mended = process_reading(library, reading)
+    assert mended.inputs == {"correction": [dx, dy]}
+    assert np.allclose(mended.fixations.x_px, drifted.fixations.x_px + 18.0 / ZOOM)
+    assert np.allclose(mended.fixations.y_px, drifted.fixations.y_px - 9.0 / ZOOM)
+    placed = place_reading(library, reading)
+    assert np.nanmax(placed.screen_x_px) == pytest.approx(float(np.nanmax(library.gaze(reading).rows["left_x"])) * 1920.0 + 18.0)
+    library.add_correction(session, STARTED, check, 0.0, 0.0, "undone")
+    assert process_all(library).processed == (reading,)
+    undone = library.derivation(reading)
+    assert undone is not None and np.array_equal(undone.fixations.x_px, drifted.fixations.x_px)
+
+
+def test_maps_are_of_the_newest_revision(library: Store) -> None:
+    reading = read(library, film(library))
+    first, second = library.sentences(reading)
+    process_all(library)
+    words = (Word("Cardiomegaly.", first.onset_s, second.offset_s),)
+    whole = replace(first, text="Cardiomegaly.", offset_s=second.offset_s, words=words)
+    library.save_revision(reading, (whole, Sentence("No effusion.", 0.0, 0.5, "typed")), "edited", "even")
+    assert process_all(library).processed == (reading,)
+    made = library.derivation(reading)
+    assert made is not None and set(made.inputs) == {"revision"}
+    assert [(m.sentence.text, m.sentence.id, m.fixation.tolist()) for m in made.maps] == [
+        ("Cardiomegaly.", first.id, [0, 1, 2, 3]),
+        ("No effusion.", None, [0]),
+    ]
+    assert made.maps[0].is_of(whole) and not made.maps[0].is_of(first)
+    library.save_revision(reading, (), "all deleted")
+    assert process_reading(library, reading).maps == ()
+
+
+def test_the_recipe_applied_last_is_known(library: Store) -> None:
+    reading = read(library, film(library))
+    assert latest_recipe(library, reading) == DEFAULT_RECIPE
+    for recipe in (Recipe("left", "idt", idt=IDT(2.0), windows=WindowPolicy("lead", lead_s=2.0)), Recipe(ivt=IVT(minimum_ms=90.0))):
+        process_reading(library, reading, recipe)
+        assert latest_recipe(library, reading) == recipe
+    library.save_derivation(reading, {"algorithm": 0}, process_reading(library, reading).fixations, ())
+    assert latest_recipe(library, reading) == DEFAULT_RECIPE
 
 
 def test_one_eye_s_gaze_is_used_where_the_recipe_says_so(library: Store) -> None:

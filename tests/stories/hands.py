@@ -18,6 +18,7 @@ from PySide6.QtCore import QModelIndex, QPoint, QTimer
 from PySide6.QtWidgets import QApplication, QWidget
 
 from egma_app.app import main
+from egma_app.capture.consent import ConsentDialog
 from egma_app.main_window import MainWindow
 
 Condition = Callable[[], object]
@@ -128,6 +129,9 @@ def read_films(n: int, pictures: Path) -> Steps:
     click(form.confirmed, QPoint(10, form.confirmed.height() // 2))
     yield form.open_button.isEnabled
     click(form.open_button)
+    yield lambda: capture.findChild(ConsentDialog) is not None
+    yield pause(SETTLE_S)
+    click(capture.findChild(ConsentDialog).agree)
     yield lambda: capture.session.state == "ready"
 
     press("ctrl+f")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from alembic import context
 
-from egma_core.store.tables import metadata
+from egma_core.store import raw_tables, sitting_tables, tables
 
-context.configure(connection=context.config.attributes["connection"], target_metadata=metadata, render_as_batch=True)
+assert raw_tables.metadata is sitting_tables.metadata is tables.metadata
+context.configure(connection=context.config.attributes["connection"], target_metadata=tables.metadata, render_as_batch=True)
 with context.begin_transaction():
     context.run_migrations()

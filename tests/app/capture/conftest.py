@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from pathlib import Path
 
 import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
+from egma_app.capture.consent import consent_version
 from egma_app.capture.workspace import CaptureWorkspace
 from egma_app.settings import Settings
 from egma_app.workspace import Library
@@ -16,6 +18,7 @@ from egma_core.dicom.image import Window
 from egma_core.dicom.writer import FilmTags, write_film
 from egma_core.interchange.dicom import import_dicom
 from egma_core.store.store import Store
+from egma_core.store.values import Consent
 
 FILMS = (("one", "PA"), ("two", "LL"), ("two", "PA"), ("three", "AP"))
 """Patient and view: the second study comes with its lateral film first."""
@@ -42,6 +45,8 @@ def library_path(tmp_path: Path) -> Path:
     path = tmp_path / "library.sqlite"
     with Store.open(path, create=True) as store:
         assert import_dicom(source, store).imported == len(FILMS)
+        for reader in ("Ada", "Bob"):
+            store.set_consent(reader, Consent(datetime(2026, 3, 9, tzinfo=timezone.utc), consent_version(), ("gaze", "voice"), True))
     return path
 
 
@@ -55,7 +60,7 @@ def library(library_path: Path, qtbot: QtBot) -> Iterator[Library]:
 @pytest.fixture
 def capture(library: Library, qtbot: QtBot) -> Iterator[CaptureWorkspace]:
     workspace = CaptureWorkspace(library, Settings())
-    qtbot.addWidget(workspace, before_close_func=lambda w: w.recording.close())
+    qtbot.addWidget(workspace, before_close_func=lambda w: w.conduct.close())
     workspace.resize(1200, 700)
     workspace.show()
     qtbot.waitExposed(workspace)

@@ -10,10 +10,12 @@ from PySide6.QtWidgets import QApplication, QDialogButtonBox
 from pytestqt.qtbot import QtBot
 
 from egma_app.capture.dialogs import DiscardDialog
+from egma_app.capture.monitor import native_size
 from egma_app.capture.quality_bar import QualityBar
 from egma_app.capture.sentence_line import SentenceLine
-from egma_app.capture.session import CaptureSession, Quality, SaidSentence, Setup
-from egma_app.capture.setup import SetupForm, native_size
+from egma_app.capture.session import CaptureSession
+from egma_app.capture.setup import SetupForm
+from egma_app.capture.sitting import Quality, SaidSentence, Setup, Station
 from egma_app.capture.worklist import Worklist, WorklistModel, films_text, in_reading_order
 from egma_app.settings import Settings
 from egma_core.geometry import Screen
@@ -176,6 +178,66 @@ class TestSetupForm:
         other.set_monitor(QApplication.primaryScreen())
         assert other.width_mm.value() == 0
 
+    def test_what_is_missing_is_said(self, form: SetupForm, qtbot: QtBot) -> None:
+        assert form.missing.text() == "Type who reads."
+        qtbot.keyClicks(form.reader, "Ada")
+        assert "monitor's size" in form.missing.text()
+        self.fill(form, qtbot)
+        assert form.missing.text() == "Confirm the sizes."
+        form.confirmed.click()
+        assert form.missing.text() == "" and form.open_button.isEnabled()
+
+    def test_the_tracker_s_display_area_is_offered_and_compared(self, form: SetupForm, qtbot: QtBot) -> None:
+        form.distance_mm.setValue(600.0)
+        form.sizes.take_display(
+            340.0, 340.0 * native_size(QApplication.primaryScreen()).height() / native_size(QApplication.primaryScreen()).width()
+        )
+        assert form.width_mm.value() == 340.0 and "display area says the same" in form.check.text()
+        assert not form.confirmed.isChecked(), "a person still confirms"
+        form.width_mm.setValue(355.0)
+        form.height_mm.setValue(form.height_mm.value() * 355 / 340)
+        assert "set up for 340" in form.check.text()
+
+    def test_only_what_the_tracker_needs_is_asked(self, form: SetupForm) -> None:
+        form.show()
+        choice = form.choice
+        form.tracker.setCurrentIndex(form.tracker.findData("mouse"))
+        assert choice.spotlight.isVisible() and not choice.rate.isVisible() and not choice.which.isVisible()
+        form.tracker.setCurrentIndex(form.tracker.findData("replay"))
+        choice.reading.setValue(12)
+        assert choice.reading.isVisible() and choice.replayed_id == 12 and choice.rate_hz is None
+        form.tracker.setCurrentIndex(form.tracker.findData("simulated"))
+        choice.rate.setCurrentIndex(choice.rate.findData(1200.0))
+        assert choice.rate_hz == 1200.0 and choice.replayed_id is None
+
+    def test_no_microphone_is_opened_before_somebody_is_there(self, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+        settings = Settings()
+        settings.update(microphone="Headset")
+        form = SetupForm(settings)
+        qtbot.addWidget(form)
+        heard: list[str] = []
+        monkeypatch.setattr(form.search, "listen", lambda microphone, _options: heard.append(microphone))
+        monkeypatch.setattr(form.search, "look", lambda: None)
+        form.set_monitor(QApplication.primaryScreen())
+        form.show()
+        assert heard == [] and form.voice.microphone_name == "Headset"
+        self.fill(form, qtbot)
+        form.confirmed.click()
+        assert heard == ["Headset"]
+
+    def test_a_protocol_that_cannot_be_kept_to_opens_nothing(self, form: SetupForm, qtbot: QtBot, tmp_path: Path) -> None:
+        self.fill(form, qtbot)
+        form.confirmed.click()
+        path = tmp_path / "pilot.toml"
+        path.write_text('name = "Pilot"\n[keys]\n"capture.nothing" = "F5"\n', encoding="utf-8")
+        form.protocol.load(str(path))
+        assert form.setup() is None and "capture.nothing" in form.missing.text()
+        path.write_text('name = "Pilot"\ncases = ["P-1"]\ndictation = "typed"\n', encoding="utf-8")
+        form.protocol.load(str(path))
+        setup = form.setup()
+        assert setup is not None and setup.protocol_name == "Pilot" and "P-1" in setup.protocol_toml
+        assert "1 case" in form.protocol.about.text()
+
     def test_pixels_that_would_not_be_square_are_pointed_out(self, form: SetupForm, qtbot: QtBot) -> None:
         self.fill(form, qtbot)
         square = native_size(QApplication.primaryScreen())
@@ -196,18 +258,37 @@ class TestQualityBar:
         session.state, session.reading_id, session.started_ns = "reading", 1, 1_000_000_000
         now[0] = 2_000_000_000
         bar.refresh()
-        assert bar.text == "●  Recording  00:01 Waiting for the first samples"
+        assert bar.text == "●  Recording  00:01  Safe waiting for the first samples"
         session.quality = Quality(75_000_000_000, 75_200_000_000, 9000, 119.8, 0.012)
         now[0] = 76_000_000_000
         bar.refresh()
-        assert bar.text == "●  Recording  01:15 120 samples/s,  1% lost Safe up to 01:14"
+        assert bar.text == "●  Recording  01:15  Gaze 120 per second, 1% lost  Safe up to 01:14"
         now[0] = 79_200_000_000
         bar.refresh()
         assert "silent for 4 s" in bar.text
         session.setup = Setup("Ada", "simulated", Screen(1, 1, 1.0, 1.0, 1.0))
         session.quality = Quality(79_000_000_000, 79_100_000_000, 9000, 119.8, 0.31)
         bar.refresh()
-        assert "31% lost  – check how the reader sits" in bar.text
+        assert "31% lost – check how the reader sits" in bar.text
+
+    def test_it_says_only_what_is_known(self, qtbot: QtBot) -> None:
+        session = CaptureSession(lambda _: None)
+        session.setup = Setup("Ada", "simulated", Screen(1, 1, 1.0, 1.0, 1.0))
+        session.state, session.reading_id = "reading", 1
+        session.station = Station(1, microphone="Headset")
+        bar = QualityBar(session, now_ns=lambda: 1_000_000_000)
+        qtbot.addWidget(bar)
+        session.quality = Quality(0, 10**9, 1, 1200.0, 0.0, 612.0, -23.4, 412 * 10**9)
+        bar.refresh()
+        assert "Distance 61 cm  Voice -23 dB  Disk 412 GB free" in bar.text
+        session.quality = Quality(0, 10**9, 1, 1200.0, 0.0, 930.0, None, 800_000_000, journal_ok=False)
+        bar.refresh()
+        assert "93 cm – come closer" in bar.text and "nothing is heard" in bar.text and "0.8 GB free" in bar.text
+        assert "without its second copy" in bar.text
+        session.setup = Setup("Ada", "mouse", Screen(1, 1, 1.0, 1.0, 1.0))
+        session.quality = Quality(0, 10**9, 1, 100.0, 0.5)
+        bar.refresh()
+        assert "check" not in bar.text, "a mouse that is away is no loss"
 
 
 class TestDiscardDialog:

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
-from egma_app.capture.session import CaptureSession, Quality, SaidSentence, Setup, clock_text
+from egma_app.capture.session import CaptureSession
+from egma_app.capture.sitting import GateAnswer, Quality, SaidSentence, Setup, Station, clock_text
 from egma_core.errors import RecordingError
 from egma_core.gaze.viewport import Viewport
 from egma_core.geometry import Rect, Screen, Transform
+from egma_core.store.values import TextEdit
 
 SETUP = Setup(" Ada ", "mouse", Screen(1600, 1000, 340.0, 212.5, 600.0))
 VIEWPORT = Viewport(5, "2.25.1", 1, Transform("image", "screen", 2.0, 0.0, 0.0, 2.0, 10.0, 20.0), Rect(0, 1, 2, 3), 40.0, 80.0, True)
@@ -61,8 +63,13 @@ def test_a_reading_from_start_to_end(wire: Wire) -> None:
         "offset_ns": 3_000_000_000,
         "origin": "typed",
     }
+    session.gate()
+    assert (session.state, wire.sent[-1]) == ("reading", {"do": "gate"})
+    session.handle({"event": "gate", "reading_id": 3, "loss": 0.02, "longest_gap_s": 0.4, "verdict": "green", "reasons": ["Fine."]})
+    assert session.answer == GateAnswer(0.02, 0.4, "green", ("Fine.",))
     session.sign_off()
-    assert (session.state, wire.sent[-1]) == ("ending", {"do": "end", "state": "complete", "note": ""})
+    end = {"do": "end", "state": "complete", "note": "", "decision": "signed_off", "reason": ""}
+    assert (session.state, session.decision, wire.sent[-1]) == ("ending", "signed_off", end)
     session.handle({"event": "ended", "reading_id": 3, "state": "complete"})
     assert (session.state, session.reading_id, session.study_id, session.sentences) == ("ready", None, None, [])
 
@@ -72,12 +79,70 @@ def test_discarding_needs_a_reason(wire: Wire) -> None:
     with pytest.raises(RecordingError, match="without a reason"):
         session.discard("  ")
     session.discard(" wrong study ")
-    assert wire.sent == [{"do": "end", "state": "discarded", "note": "wrong study"}]
+    assert wire.sent == [{"do": "end", "state": "discarded", "note": "wrong study", "decision": "discarded", "reason": "wrong study"}]
 
 
-@pytest.mark.parametrize("act", ["begin", "say", "sign_off", "discard"])
+@pytest.mark.parametrize(("decision", "state"), [("kept", "complete"), ("redone", "discarded"), ("discarded", "discarded")])
+def test_what_the_gate_did_not_pass_is_decided_with_a_reason(wire: Wire, decision: Any, state: str) -> None:
+    session = wire.reading()
+    with pytest.raises(RecordingError, match="without a reason"):
+        session.sign_off(decision)
+    assert session.state == "reading"
+    session.sign_off(decision, "blinked a lot")
+    assert [wire.sent[-1][name] for name in ("state", "decision", "reason")] == [state, decision, "blinked a lot"]
+    session.handle({"event": "error", "what": "The disk is full.", "remedy": ""})
+    assert (session.state, session.decision) == ("reading", None)
+
+
+def test_a_sitting_asks_for_everything_that_was_chosen(wire: Wire) -> None:
+    choices: dict[str, Any] = {"address": "tet-tcp://1", "rate_hz": 600.0, "microphone": "default", "microphone_options": {"gain": "2"}}
+    setup = Setup("Ada", "tobii", SETUP.screen, **choices, protocol_name="pilot", protocol_toml='name = "pilot"')
+    wire.session.open("library.sqlite", setup)
+    sent = wire.sent[-1]
+    assert sent["tracker"] == {"name": "tobii", "rate_hz": 600.0, "address": "tet-tcp://1"}
+    assert sent["microphone"] == {"name": "default", "options": {"gain": "2"}}
+    assert sent["protocol"] == {"name": "pilot", "toml": 'name = "pilot"'}
+    wire.session.handle(
+        {
+            "event": "ready",
+            "session_id": 4,
+            "tracker": {"model": "Tobii Pro", "rate_hz": 600.0, "capabilities": ["calibration"], "display_mm": [531.0, 299.0]},
+            "microphone": {"name": "Headset"},
+            "free_bytes": 10**9,
+        }
+    )
+    assert wire.session.station == Station(4, "Tobii Pro", 600.0, frozenset({"calibration"}), (531.0, 299.0), "Headset", 10**9)
+
+
+def test_a_replay_names_its_reading(wire: Wire) -> None:
+    wire.session.open("library.sqlite", Setup("Ada", "replay", SETUP.screen, replayed_id=12))
+    assert wire.sent[-1]["tracker"] == {"name": "replay", "reading_id": 12}
+
+
+def test_every_edit_and_every_heard_word_goes_with_the_reading(wire: Wire) -> None:
+    wire.session.edit(TextEdit(1, 0, 0, "", "x"))
+    wire.session.heard("moonshine", [["air", 5, 6, None]])
+    assert wire.sent == [], "nobody records"
+    session = wire.reading()
+    session.edit(TextEdit(9, 2, 4, "a", "b"))
+    session.heard("moonshine", [["air", 5, 6, 0.5]])
+    session.say(SaidSentence("Air.", 5, 6, "dictation"))
+    assert wire.sent == [
+        {"do": "edit", "host_ns": 9, "line": 2, "position": 4, "removed": "a", "inserted": "b"},
+        {"do": "heard", "engine": "moonshine", "words": [["air", 5, 6, 0.5]]},
+        {"do": "sentence", "text": "Air.", "onset_ns": 5, "offset_ns": 6, "origin": "dictation"},
+    ]
+
+
+@pytest.mark.parametrize("act", ["begin", "say", "gate", "sign_off", "discard"])
 def test_nothing_goes_without_a_session(wire: Wire, act: str) -> None:
-    arguments: dict[str, tuple[Any, ...]] = {"begin": (1,), "say": (SaidSentence("x", 1, 2),), "sign_off": (), "discard": ("x",)}
+    arguments: dict[str, tuple[Any, ...]] = {
+        "begin": (1,),
+        "say": (SaidSentence("x", 1, 2),),
+        "sign_off": (),
+        "discard": ("x",),
+        "gate": (),
+    }
     with pytest.raises(RecordingError, match="no session is open"):
         getattr(wire.session, act)(*arguments[act])
     assert wire.sent == []
@@ -143,6 +208,9 @@ def test_progress_counts_for_its_own_reading(wire: Wire) -> None:
     assert session.quality is None
     session.handle({**progress, "reading_id": 3})
     assert session.quality == Quality(4, 5, 6, 100.0, 0.5)
+    more = {"distance_mm": 612.0, "audio_level_db": -23.5, "free_bytes": 7, "journal_ok": False}
+    session.handle({**progress, **more, "reading_id": 3})
+    assert session.quality == Quality(4, 5, 6, 100.0, 0.5, 612.0, -23.5, 7, journal_ok=False)
 
 
 def test_a_refusal_falls_back_to_where_it_was_asked(wire: Wire) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,6 +26,7 @@ from egma_core.dicom.reader import read_image
 from egma_core.overlay.maps import heat_map_rgba
 from egma_core.overlay.picture import compose
 from egma_core.overlay.scan_path import scan_path_rgba
+from egma_core.speech.sentences import Sentence
 
 
 @pytest.fixture
@@ -106,6 +108,22 @@ def test_opening_derives_shows_and_says_where_gaze_came_from(qtbot: QtBot, works
     assert "mouse standing in for gaze" in workspace.reading.heading
     assert "2 fixations" in workspace.reading.heading
     assert workspace.reading.sentences.shown()[0].text == "The whole reading"
+
+
+def test_a_revised_text_is_shown_with_maps_of_its_own(qtbot: QtBot, workspace: ReviewWorkspace, library: Library) -> None:
+    open_first(qtbot, workspace)
+    assert workspace.reading.gaze is not None
+    entry = workspace.reading.gaze.entry
+    first, second = library.store.sentences(entry.id)
+    revised = (dataclasses.replace(first, text="One sentence of all.", offset_s=second.offset_s), Sentence("Added.", 0.2, 0.4, "typed"))
+    library.write(workspace, lambda store: store.save_revision(entry.id, revised, "edited"))
+    wanted = ["The whole reading", "Added.", "One sentence of all."]
+    qtbot.waitUntil(lambda: [row.text for row in workspace.reading.sentences.shown()] == wanted, timeout=15000)
+    gaze, film = workspace.reading.gaze, workspace.reading.film
+    assert gaze is not None and film is not None
+    assert gaze.gaze_map(1, film) is not None, "a sentence that was never recorded so has its map all the same"
+    derivation = library.store.derivation(entry.id)
+    assert derivation is not None and derivation.inputs == {"revision": library.store.revision_id(entry.id)}
 
 
 def test_keys_go_through_the_sentences_with_the_core_s_own_pictures(qtbot: QtBot, workspace: ReviewWorkspace) -> None:

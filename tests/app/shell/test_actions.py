@@ -78,3 +78,14 @@ def test_sheet_of_keys_tells_every_key(qtbot: QtBot) -> None:
         if row.shortcut:
             assert row.help in text and actions.key_text(row) in text, row.id
     assert actions.MOUSE in text
+
+
+def test_the_sheet_of_keys_says_what_holds_now(qtbot: QtBot) -> None:
+    widget = QWidget()
+    qtbot.addWidget(widget)
+    bound = actions.bind(widget, {"capture.sign_off": lambda: None})
+    bound["capture.sign_off"].setShortcut("F9")
+    sheet = actions.KeySheet(widget)
+    text = sheet.findChild(QTextBrowser)
+    assert text is not None and "F9" in text.toPlainText()
+    assert "Ctrl+Return" not in text.toPlainText().split("Sign off")[0], "its own keys do not hold"

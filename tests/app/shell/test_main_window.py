@@ -232,3 +232,20 @@ def contrast(one: object, other: object) -> float:
 
     light, dark = sorted((luminance(one), luminance(other)), reverse=True)
     return (light + 0.05) / (dark + 0.05)
+
+
+def test_a_blinded_sitting_keeps_its_reader_in_capture(
+    window: MainWindow, library_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened(window, library_path, qtbot)
+    capture = window.workspace()
+    assert capture is not None
+    monkeypatch.setattr(capture, "confines", lambda: "The study hides other readers' work.")
+    for name in ("review", "explore"):
+        window.actions_by_id[f"go.{name}"].trigger()
+        assert window.workspace() is capture and "hides other readers' work" in window.banner.text
+        assert window.actions_by_id["go.capture"].isChecked()
+    window.explore(None)
+    assert window.workspace() is capture
+    monkeypatch.setattr(capture, "confines", lambda: "")
+    assert window.go("review") and window.workspace() is not capture

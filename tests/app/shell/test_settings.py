@@ -36,7 +36,7 @@ def test_unsound_values_are_refused_and_unsound_files_survived(tmp_path: Path) -
         settings.update(screen_width_mm=-1.0)
     with pytest.raises(ConfigError):
         settings.update(patient_name="X")
-    path.write_text("[preferences]\nscreen_width_mm=wide\ntracker=crystal_ball\nreader=Ada\nunheard_of=1\n", encoding="utf-8")
+    path.write_text("[preferences]\nscreen_width_mm=wide\nleft_drag=crystal_ball\nreader=Ada\nunheard_of=1\n", encoding="utf-8")
     assert Settings(path).values == Preferences(reader="Ada")
 
 

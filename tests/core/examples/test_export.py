@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from egma_core.alignment.maps import SentenceGazeMap
-from egma_core.errors import InterchangeError
+from egma_core.errors import InterchangeError, PrivacyError
 from egma_core.examples.export import export_examples
 from egma_core.examples.manifest import Manifest
 from egma_core.gaze.fixations import Fixations
@@ -19,7 +20,7 @@ from egma_core.gaze.samples import GazeOrigin, GazeSamples
 from egma_core.geometry import Screen
 from egma_core.speech.sentences import TextOrigin
 from egma_core.store.store import Store
-from egma_core.store.values import CaptureSessionRecord, FilmRecord, RawBatch, ReadingState, ReportSentence, SpokenSentence
+from egma_core.store.values import CaptureSessionRecord, Consent, FilmRecord, RawBatch, ReadingState, ReportSentence, SpokenSentence
 from egma_core.trackers.tracker import TrackerDescription
 
 SECOND = 1_000_000_000
@@ -66,7 +67,7 @@ class Library:
             self.derive(reading, gaze_on or {}, recipe)
         return reading
 
-    def derive(self, reading: int, gaze_on: dict[int, str], recipe: str) -> None:
+    def derive(self, reading: int, gaze_on: dict[int, str], recipe: str, inputs: dict[str, int | None] | None = None) -> None:
         floats, whole = np.array([1.0, 2.0]), np.array([0, 1])
         fixations = Fixations(floats, floats + 0.5, floats * 9, floats * 8, floats, floats, floats, floats, whole)
         visible = np.tile([0.0, 0.0, 90.0, 60.0], (2, 1))
@@ -80,7 +81,7 @@ class Library:
                     sentence, film or "", (0.0, 1.0), "span", whole[:k], floats[:k] * 9, floats[:k] * 8, floats[:k], weight, visible[:k]
                 )
             )
-        self.store.save_derivation(reading, {"name": recipe}, fixations, [m for m in maps if m.instance_uid])
+        self.store.save_derivation(reading, {"name": recipe}, fixations, [m for m in maps if m.instance_uid], inputs)
 
 
 @pytest.fixture
@@ -214,6 +215,49 @@ def test_readings_that_were_not_processed_are_named_or_left_out(library: Library
         export(library, tmp_path)
     manifest = export(library, tmp_path, skip_unprocessed=True)
     assert [e.sentences[0].text for e in manifest.examples] == ["Processed."]
+
+
+def test_readings_that_changed_since_are_named_or_left_out(library: Library, tmp_path: Path) -> None:
+    library.film("1.1", "P1")
+    library.read("study-1.1", ["As it was."], gaze_on={0: "1.1"})
+    changed = library.read("study-1.1", ["Heart lage."], gaze_on={0: "1.1"})
+    library.store.save_revision(changed, [replace(s, text="Heart large.") for s in library.store.sentences(changed)], "edited")
+    with pytest.raises(InterchangeError, match=r"of 1 readings changed after they were processed.*egma process again"):
+        export(library, tmp_path)
+    manifest = export(library, tmp_path, skip_unprocessed=True)
+    assert [e.sentences[0].text for e in manifest.examples] == ["As it was."]
+    library.derive(changed, {0: "1.1"}, "r", {"revision": library.store.revision_id(changed)})
+    manifest = export(library, tmp_path)
+    assert {e.sentences[0].text for e in manifest.examples} == {"As it was.", "Heart large."}
+    assert all(e.sentences[0].gaze is not None for e in manifest.examples), "a revised sentence has the gaze of its own map"
+
+
+def test_a_sentence_that_names_somebody_stays_until_somebody_looked(library: Library, tmp_path: Path) -> None:
+    library.film("1.1", "P1", report=[label("Seen by Dr. Roe.")])
+    library.film("1.2", "P2")
+    library.read("study-1.2", ["Clear.", "Told Dr. Doe on March 3."], text_origin="typed")
+    both = {"text_origins": ("typed", "label")}
+    with pytest.raises(PrivacyError, match=r"2 texts .*reading 1, sentence 2 \(name, date\); study 1, sentence 1 of its report") as refused:
+        export(library, tmp_path, **both)
+    assert "Doe" not in str(refused.value) and not (tmp_path / "manifest.json").exists()
+    with pytest.raises(PrivacyError, match="1 text may"):
+        export(library, tmp_path, text_origins=("typed",))
+    assert len(export(library, tmp_path, allow_text=True, **both).examples) == 2
+
+
+def test_what_simulated_readers_say_is_not_looked_through(library: Library, tmp_path: Path) -> None:
+    library.film("1.1", "P1")
+    library.read("study-1.1", ["Seen by Dr. Roe."])
+    assert len(export(library, tmp_path).examples) == 1
+
+
+def test_readings_of_a_reader_who_withdrew_stay_in_the_library(library: Library, tmp_path: Path) -> None:
+    library.film("1.1", "P1")
+    library.read("study-1.1", ["By A."], reader="Dr A")
+    library.read("study-1.1", ["By B."], reader="Dr B", recipe=None)
+    library.store.set_consent("Dr A", Consent(NOW, "1", ("gaze",), True))
+    library.store.set_consent("Dr B", Consent(NOW, "1", ("gaze",), False))
+    assert [e.sentences[0].text for e in export(library, tmp_path).examples] == ["By A."]
 
 
 def test_gaze_of_two_recipes_does_not_mix(library: Library, tmp_path: Path) -> None:

@@ -12,7 +12,9 @@ from egma_core.errors import RecordingError, TrackerError
 from egma_core.recording.clock import SimulatedClock
 from egma_core.recording.headless import record_headless
 from egma_core.recording.lock import RecordingLock
-from egma_core.recording.recorder import Progress
+from egma_core.recording.progress import Progress
+from egma_core.recording.recovery import Recovered
+from egma_core.recording.watch import Disk
 from egma_core.store.store import Store
 
 
@@ -82,3 +84,23 @@ def test_a_mouse_needs_a_window_and_a_replay_a_reading(tmp_path: Path) -> None:
         with pytest.raises(TrackerError, match="No Open Gaze server answers"):
             record_headless(store, tracker="gazepoint", address="127.0.0.1:1")
         assert store.studies() == []
+
+
+def test_what_was_cut_off_is_told_at_the_next_recording(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "library.sqlite", create=True) as store:
+        done = record_headless(store, seconds=0.5, clock=SimulatedClock())
+        cut_off = store.begin_reading(done.session_id, done.study.study_id, 0, done.started_utc).id
+        told: list[Recovered] = []
+        record_headless(store, seconds=0.5, clock=SimulatedClock(), recovered=told.append)
+        assert [reading.reading_id for reading in told] == [cut_off]
+        assert record_headless(store, seconds=0.5, clock=SimulatedClock(), recovered=told.append).state == "complete"
+        assert len(told) == 1
+
+
+def test_a_disk_that_fills_up_ends_it_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Store.open(tmp_path / "library.sqlite", create=True) as store:
+        clock = SimulatedClock()
+        monkeypatch.setattr(Disk, "free_bytes", lambda self: 10**12 if clock.now_ns() < 10**9 else 10**7)
+        entry = record_headless(store, seconds=30.0, clock=clock)
+        assert (entry.state, entry.note) == ("aborted", "The disk was full.")
+        assert 120 < entry.n_samples < 600

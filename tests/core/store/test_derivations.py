@@ -85,12 +85,23 @@ def test_the_same_recipe_replaces_and_another_stands_beside(store: Store, readin
     assert store.derivation(reading, "0" * 64) is None
 
 
-def test_a_map_needs_a_stored_sentence(store: Store, reading: int) -> None:
-    with pytest.raises(StoreError, match="never stored"):
-        store.save_derivation(reading, RECIPE, fixations(2), [gaze_map(Sentence("Unheard.", 0.0, 1.0, "typed"), 1)])
+def test_a_map_s_sentence_is_of_this_library_or_was_never_recorded(store: Store, reading: int) -> None:
+    with pytest.raises(StoreError, match="refused a row"):
+        store.save_derivation(reading, RECIPE, fixations(2), [gaze_map(Sentence("Unheard.", 0.0, 1.0, "typed", 99), 1)])
     assert store.derivation(reading) is None
+    store.save_derivation(reading, RECIPE, fixations(2), [gaze_map(Sentence("Added later.", 0.0, 1.0, "typed"), 1)])
+    kept = store.derivation(reading)
+    assert kept is not None and (kept.maps[0].sentence.text, kept.maps[0].sentence.id) == ("Added later.", None)
     with pytest.raises(StoreError, match="no reading 99"):
         store.save_derivation(99, RECIPE, fixations(2), ())
+
+
+def test_a_derivation_says_what_went_into_it_beside_raw_rows(store: Store, reading: int) -> None:
+    store.save_derivation(reading, RECIPE, fixations(2), (), {"accuracy_deg": 0.7})
+    kept = store.derivation(reading)
+    assert kept is not None and kept.inputs == {"accuracy_deg": 0.7}
+    assert store.derivation_inputs(kept.recipe_hash) == {reading: {"accuracy_deg": 0.7}}
+    assert store.derivation_inputs("0" * 64) == {}
 
 
 def test_recipes_are_told_apart_by_content_alone() -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -22,10 +23,10 @@ from egma_core.errors import MissingExtraError, StoreError
 from egma_core.gaze.samples import GazeSamples
 from egma_core.gaze.viewport import Viewport
 from egma_core.geometry import Rect, Transform
-from egma_core.store import schema, sqlite_file, tables
+from egma_core.store import raw_tables, schema, sqlite_file, tables
 from egma_core.store.database import Address, Database
 from egma_core.store.store import Store
-from egma_core.store.values import FilmRecord, Notification, RawBatch, SpokenSentence
+from egma_core.store.values import AudioChunk, FilmRecord, HeardWord, Notification, RawBatch, SpokenSentence, TextEdit
 
 Samples = Callable[..., GazeSamples]
 Begin = Callable[..., int]
@@ -146,11 +147,13 @@ def test_a_gap_in_the_gaze_is_named(library_path: Path, begin: Begin, samples: S
         assert (reading.n_gaps, reading.n_samples) == (n_gaps, 60 - 12 * n_gaps)
 
 
-@pytest.mark.parametrize("table", tables.RAW_TABLES)
+@pytest.mark.parametrize("table", raw_tables.RAW_TABLES)
 def test_raw_rows_cannot_be_changed(table: str, store: Store, begin: Begin, samples: Samples) -> None:
     reading_id = begin(store)
     view = Viewport(1, "", 1, Transform.scaling("image", "screen", 1.0, 1.0), Rect(0.0, 0.0, 1.0, 1.0))
-    store.append(reading_id, RawBatch(samples(3), (view,), (SpokenSentence("x", 1, 2, "typed"),), (Notification(1, "a", "b"),)))
+    audio = AudioChunk(1, 2, 0, 16000, np.zeros(3, np.int16))
+    others = ((SpokenSentence("x", 1, 2, "typed"),), (Notification(1, "a", "b"),), (audio,), (TextEdit(1, 0, 0, "", "x"),))
+    store.append(reading_id, RawBatch(samples(3), (view,), *others, (HeardWord("x", 1, 2, None, "fake"),)))
     with (
         pytest.raises(StoreError, match="Raw rows are written once"),
         store._database.write() as connection,  # the store itself offers no way to try
@@ -290,8 +293,8 @@ NEXT = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "9001"
+down_revision = "0002"
 
 
 def upgrade() -> None:
@@ -302,13 +305,13 @@ def upgrade() -> None:
 
 @pytest.fixture
 def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Let this program be one with a second migration; returns its file."""
+    """Let this program be one with one more migration; returns its file."""
     folder = tmp_path / "migrations"
     shutil.copytree(schema.MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    file = folder / "versions" / "v0002_next.py"
+    file = folder / "versions" / "v9001_next.py"
     file.write_text(NEXT, encoding="utf-8")
     monkeypatch.setattr(schema, "MIGRATIONS", folder)
-    monkeypatch.setattr(tables, "HEAD", "0002")
+    monkeypatch.setattr(tables, "HEAD", "9001")
     return file
 
 
@@ -316,7 +319,7 @@ def test_an_older_library_is_brought_up_to_date_after_a_copy(
     library_path: Path, begin: Begin, samples: Samples, next_version: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as before:
-        before.setattr(tables, "HEAD", "0001")
+        before.setattr(tables, "HEAD", "0002")
         with Store.open(library_path) as store:
             reading_id = begin(store)
             store.append(reading_id, RawBatch(samples(12)))
@@ -329,8 +332,8 @@ def test_an_older_library_is_brought_up_to_date_after_a_copy(
         with store._database.read() as connection:
             assert connection.exec_driver_sql("SELECT comment FROM study").scalars().all() == ["none"]
             assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar_one() == 1
-    copy = library_path.with_name("library.before-upgrade-from-0001.sqlite")
-    monkeypatch.setattr(tables, "HEAD", "0001")
+    copy = library_path.with_name("library.before-upgrade-from-0002.sqlite")
+    monkeypatch.setattr(tables, "HEAD", "0002")
     with Store.open(copy) as store:
         assert len(store.gaze(reading_id)) == 12
 
@@ -340,5 +343,5 @@ def test_an_upgrade_that_fails_changes_nothing(library_path: Path, next_version:
     with caplog.at_level(logging.CRITICAL), pytest.raises(StoreError, match=r"no_such_column|no column"):
         Store.open(library_path)
     with closing(sqlite3.connect(library_path)) as connection:
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0002",)]
         assert "comment" not in [row[1] for row in connection.execute("PRAGMA table_info(study)")]

@@ -1,0 +1,1 @@
+"""In: a reading's audio, as it is stored. Out: what was said, word by word, and sentences."""
