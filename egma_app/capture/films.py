@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from PySide6.QtCore import QObject, Signal
 
 from egma_app import jobs
@@ -45,8 +43,8 @@ class StudyFilms(QObject):
         self.shown = 0
         self.shown_changed.emit()
         if self.instances:
-            paths = [film.path for film in self.instances]
-            self._job = jobs.run(self, lambda: [_decode(path) for path in paths], self._decoded, self.failed.emit)
+            films = tuple(self.instances)
+            self._job = jobs.run(self, lambda: [_decode(film) for film in films], self._decoded, self.failed.emit)
 
     @property
     def is_ready(self) -> bool:
@@ -81,7 +79,7 @@ class StudyFilms(QObject):
         self.ready.emit()
 
 
-def _decode(path: Path) -> DicomImage:
-    from egma_core.dicom.reader import read_image  # the decoders load with the first film, beside the window
+def _decode(film: InstanceEntry) -> DicomImage:
+    from egma_core.dicom.reader import read_copy  # the decoders load with the first film, beside the window
 
-    return read_image(path)
+    return read_copy(film.path, film.sha256)

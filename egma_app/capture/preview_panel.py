@@ -199,7 +199,7 @@ def _looking(store: Store, reading_id: int, sentence: Sentence, shown_uid: str) 
 
     def look() -> _Look | None:
         from egma_core.alignment.maps import density  # what computes loads with the first look, beside the window
-        from egma_core.dicom.reader import read_image
+        from egma_core.dicom.reader import read_copy
         from egma_core.overlay.maps import heat_map_rgba
         from egma_core.preview import preview_sentence
 
@@ -210,7 +210,7 @@ def _looking(store: Store, reading_id: int, sentence: Sentence, shown_uid: str) 
         step = max(1, math.ceil(max(film.rows, film.columns) / _FINEST))
         heat = heat_map_rgba(density(found, (film.rows, film.columns), step), opacity=1.0)
         extent = Rect(0.0, 0.0, float(heat.shape[1] * step), float(heat.shape[0] * step))
-        image = None if found.instance_uid == shown_uid else read_image(film.path)
+        image = None if found.instance_uid == shown_uid else read_copy(film.path, film.sha256)
         return _Look(found.instance_uid, image, heat, extent, found.window_s, float(found.weight_s.sum()))
 
     return look

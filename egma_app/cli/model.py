@@ -82,13 +82,13 @@ def train(config: str, library: str | None, manifest: Path | None, out: Path, se
 @json_option
 def predict(run: Path, film: Path, prompts: str | None, say: tuple[str, ...], overlay: Path | None, as_json: bool) -> None:
     """Score FILM (a DICOM file) by the model of a run or checkpoint. The film is read, never stored."""
-    from egma_core.dicom.reader import read_image
+    from egma_core.dicom.reader import read_foreign
     from egma_core.inference.predictor import Predictor
     from egma_core.inference.reference import reference_films
 
     if bool(prompts) == bool(say):
         raise ConfigError("Nothing to score was given, or too much.", "Give either --prompts SET or one or more --say SENTENCE.")
-    image = read_image(film)
+    image = read_foreign(film)
     predictor = Predictor(run)
     reference = reference_films(predictor.checkpoint)
     predictor.centre_on(predictor.encode_many(reference))

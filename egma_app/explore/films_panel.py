@@ -11,6 +11,8 @@ from PySide6.QtWidgets import QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidg
 
 from egma_app.widgets.tables import Column, RecordTable
 from egma_app.widgets.words import count_text
+from egma_core.dicom.image import DicomImage
+from egma_core.dicom.reader import read_copy, read_foreign
 from egma_core.store.values import InstanceEntry, StudyEntry
 
 
@@ -23,12 +25,18 @@ class FilmChoice:
         title: What to call it on the screen: a pseudonym, or the file's name where it is not of the library.
         instance_uid: SOP Instance UID in the library, or "" for a file that is only shown.
         study_id: Its study in the library, or None.
+        sha256: The checksum that the library keeps for it, or "".
     """
 
     path: Path
     title: str
     instance_uid: str = ""
     study_id: int | None = None
+    sha256: str = ""
+
+    def read(self) -> DicomImage:
+        """Decode it: a film of the library once its checksum is right, any other in a process of its own."""
+        return read_copy(self.path, self.sha256) if self.sha256 else read_foreign(self.path)
 
     @classmethod
     def of_file(cls, path: Path) -> FilmChoice:
@@ -47,7 +55,7 @@ class FilmRow:
     def choice(self) -> FilmChoice:
         """This film, to explore."""
         title = f"{self.study.patient}  {self.instance.view_position or self.instance.modality}"
-        return FilmChoice(self.instance.path, title, self.instance.instance_uid, self.study.id)
+        return FilmChoice(self.instance.path, title, self.instance.instance_uid, self.study.id, self.instance.sha256)
 
 
 COLUMNS: tuple[Column[FilmRow], ...] = (

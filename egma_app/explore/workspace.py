@@ -20,7 +20,6 @@ from egma_app.settings import Settings
 from egma_app.widgets.extras import MissingExtra, is_installed
 from egma_app.workspace import Library, Workspace
 from egma_core.dicom.image import DicomImage
-from egma_core.dicom.reader import read_image
 from egma_core.inference.prediction import Prediction
 from egma_core.store.values import Changes, StudyEntry
 
@@ -126,7 +125,7 @@ class ExploreWorkspace(Workspace):
     def _want_film(self, choice: FilmChoice) -> None:
         self._page.deleteLater()
         self._page = QObject(self)
-        jobs.run(self._page, lambda: read_image(choice.path), lambda image: self._show_film(choice, image), self._no_film)
+        jobs.run(self._page, choice.read, lambda image: self._show_film(choice, image), self._no_film)
 
     def _no_film(self, error: BaseException) -> None:
         self._show_film(None)

@@ -20,7 +20,7 @@ from egma_app.widgets.tints import WARNING, tint
 from egma_app.widgets.words import count_text, date_text, duration_text, gaze_words, state_words, text_words
 from egma_core.alignment.maps import SentenceGazeMap
 from egma_core.dicom.image import DicomImage
-from egma_core.dicom.reader import read_image
+from egma_core.dicom.reader import read_copy
 from egma_core.overlay.colours import colour_table
 from egma_core.overlay.maps import GAZE_COLOUR_MAP
 from egma_core.overlay.picture import save_png
@@ -211,7 +211,7 @@ class ReadingPanel(QWidget):
         with QSignalBlocker(self.sentences):
             self.sentences.show_records(rows)
             self.choose_sentence(before.index if before is not None and before.index in [r.index for r in rows] else None)
-        jobs.run(self._page, lambda: read_image(film.path), self._show_film, self.failed.emit)
+        jobs.run(self._page, lambda: read_copy(film.path, film.sha256), self._show_film, self.failed.emit)
 
     def _show_film(self, image: DicomImage) -> None:
         self.view.set_image(image)

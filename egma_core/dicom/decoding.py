@@ -109,6 +109,8 @@ def _compressed(read: Reading, dataset: Dataset, form: PixelFormat, frame: int |
         if plugin == "gdcm":
             return _by_gdcm(dataset, form, frame)
         options: dict[str, Any] = {"correct_unused_bits": False}
+        if form.samples > 1 and form.syntax != RLELossless:
+            options["planar_configuration"] = 0  # what these decoders give, whatever the header says
         return decoder.as_array(dataset, index=frame, decoding_plugin=plugin, **options)[0]
     except (*BROKEN_INPUT, OSError) as error:
         raise DamagedImageError(f"{name} is damaged: its pixel data is not sound {form.syntax.name}.", ASK_AGAIN) from error

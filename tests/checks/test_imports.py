@@ -49,17 +49,29 @@ def test_capture_imports_without_torch_and_qt() -> None:
     assert run_python(code).strip() == "ok"
 
 
-COMPUTING = ("ablation", "demo", "evaluation", "examples", "inference", "model", "training")
-"""The core's rooms of torch: the story of the demo runs all of them where Qt is absent, so their tests are only collected here."""
+COLLECTED = (
+    "ablation",
+    "demo",
+    "dicom_exports",
+    "dicom_network",
+    "evaluation",
+    "examples",
+    "inference",
+    "model",
+    "store",
+    "training",
+    "trackers",
+)
+"""Rooms whose tests take long, or which the demo's story runs without Qt: here they are only collected, which imports all they import."""
 
 
 def test_core_tests_pass_without_qt() -> None:
-    computing = [f"tests/core/{room}" for room in COMPUTING if (ROOT / "tests" / "core" / room).is_dir()]
-    others = [f"--ignore={room}" for room in computing]
+    collected = [f"tests/core/{room}" for room in COLLECTED if (ROOT / "tests" / "core" / room).is_dir()]
+    others = [f"--ignore={room}" for room in collected]
     code = BLOCKER.format(blocked={"PySide6", "pyqtgraph", "shiboken6"}) + (
         "import pytest, sys\n"
         "options = ['-p', 'no:pytest-qt', '-p', 'no:cacheprovider', '-q', '-x']\n"
-        f"status = pytest.main([*options, '--collect-only', *{computing!r}])\n"
+        f"status = pytest.main([*options, '--collect-only', *{collected!r}])\n"
         f"sys.exit(status or pytest.main([*options, 'tests/core', *{others!r}]))\n"
     )
     run_python(code)

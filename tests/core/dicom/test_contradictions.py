@@ -157,6 +157,15 @@ def test_a_fragment_that_goes_on_with_a_stream_begins_none(make_dicom) -> None:
     assert np.array_equal(read_image(path).pixels[0], PIXELS)
 
 
+@pytest.mark.parametrize("syntax", [JPEGLSLossless, RLELossless])
+@pytest.mark.parametrize("planar", [0, 1])
+def test_what_the_header_says_of_planes_does_not_shuffle_compressed_colours(make_dicom, syntax: str, planar: int) -> None:
+    colours = np.random.default_rng(8).integers(0, 256, (32, 40, 3)).astype(np.uint8)
+    tags = {"PhotometricInterpretation": "RGB", "SamplesPerPixel": 3, "PlanarConfiguration": 0, "PixelData": colours.tobytes()}
+    path = compressed(make_dicom(colours[..., 0], **tags), syntax, PlanarConfiguration=planar)
+    assert np.array_equal(read_image(path).pixels[0], colours)
+
+
 def test_a_decoder_that_is_not_installed_is_named_with_what_brings_it(make_dicom, monkeypatch: pytest.MonkeyPatch) -> None:
     path = compressed(make_dicom(PIXELS, **TWELVE), JPEGLSLossless)
     monkeypatch.setattr(decoding, "get_decoder", lambda _: SimpleNamespace(available_plugins=()))
