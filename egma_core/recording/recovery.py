@@ -113,7 +113,7 @@ def _with_journal(store: Store, health: ReadingHealth, uid: str) -> ReadingHealt
         for _, batch in _beyond(store, health.id, uid):
             n_samples += len(batch.gaze)
             n_audio += sum(len(chunk.samples) for chunk in batch.audio)
-            last_ns = max(last_ns, _last_ns(batch))
+            last_ns = max(last_ns, int(batch.gaze.host_ns[-1])) if len(batch.gaze) else last_ns
     return dataclasses.replace(health, n_samples=n_samples, n_audio_samples=n_audio, last_durable_ns=last_ns)
 
 

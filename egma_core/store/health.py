@@ -36,11 +36,10 @@ def reading_health(connection: Connection, reading_id: int) -> ReadingHealth:
 
 
 def _readings(connection: Connection, reading_id: int | None = None) -> tuple[ReadingHealth, ...]:
-    latest = raw.latest(connection, reading_id)
     reading = tables.reading.c
     query = select(reading.id, reading.state, reading.started_ns, reading.n_chunks, reading.n_audio_chunks).order_by(reading.id)
     rows = connection.execute(query if reading_id is None else query.where(reading.id == reading_id)).all()
-    return tuple(_reading_health(connection, row, latest.get(row.id) or row.started_ns) for row in rows)
+    return tuple(_reading_health(connection, row) for row in rows)
 
 
 def _integrity(connection: Connection) -> str:
@@ -54,22 +53,25 @@ def _integrity(connection: Connection) -> str:
 
 @dataclass(frozen=True)
 class _Counted:
-    """Samples that are intact; chunks that are missing or damaged; stretches that were lost before they came here."""
+    """Samples that are intact, and when the last of them was; chunks that are missing or damaged; stretches lost before they came here."""
 
     n_samples: int
+    last_ns: int | None
     n_bad_chunks: int
     n_lost: int
 
 
-def _reading_health(connection: Connection, row: Any, last_durable_ns: int) -> ReadingHealth:
+def _reading_health(connection: Connection, row: Any) -> ReadingHealth:
     gaze = _counted(connection, raw_tables.gaze_chunk, row.id, row.n_chunks)
     audio = _counted(connection, raw_tables.audio_chunk, row.id, row.n_audio_chunks)
+    last_durable_ns = row.started_ns if gaze.last_ns is None else gaze.last_ns
     n_audio_gaps = audio.n_bad_chunks + audio.n_lost
     return ReadingHealth(row.id, row.state, gaze.n_samples, gaze.n_bad_chunks, last_durable_ns, audio.n_samples, n_audio_gaps)
 
 
 def _counted(connection: Connection, table: Table, reading_id: int, n_chunks: int | None) -> _Counted:
     n_samples = n_intact = n_lost = 0
+    last_ns: int | None = None
     last_seq, next_sample = -1, 0
     chunks = select(table).where(table.c.reading_id == reading_id).order_by(table.c.seq).execution_options(yield_per=256)
     for found in connection.execute(chunks):
@@ -78,5 +80,5 @@ def _counted(connection: Connection, table: Table, reading_id: int, n_chunks: in
             next_sample = found.first_sample + found.n
         last_seq = found.seq
         if intact(found):
-            n_intact, n_samples = n_intact + 1, n_samples + found.n
-    return _Counted(n_samples, max(last_seq + 1, n_chunks or 0) - n_intact, n_lost)
+            n_intact, n_samples, last_ns = n_intact + 1, n_samples + found.n, found.t1_ns
+    return _Counted(n_samples, last_ns, max(last_seq + 1, n_chunks or 0) - n_intact, n_lost)

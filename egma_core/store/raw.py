@@ -150,8 +150,8 @@ def words(connection: Connection, reading_id: int) -> tuple[HeardWord, ...]:
     return tuple(HeardWord(*(getattr(row, name) for name in _WORD)) for row in _raw_rows(connection, "word", reading_id))
 
 
-def latest(connection: Connection, reading_id: int | None = None) -> dict[int, int]:
-    """Host clock of the last raw row of each reading that has any, or of one reading."""
+def latest(connection: Connection) -> dict[int, int]:
+    """Host clock of the last raw row of each reading that has any."""
     moments = (
         raw_tables.gaze_chunk.c.t1_ns,
         raw_tables.viewport.c.host_ns,
@@ -164,8 +164,7 @@ def latest(connection: Connection, reading_id: int | None = None) -> dict[int, i
     found: dict[int, int] = {}
     for moment in moments:
         key = moment.table.c["reading_id"]
-        query = select(key, func.max(moment)).group_by(key)
-        for of, ns in connection.execute(query if reading_id is None else query.where(key == reading_id)):
+        for of, ns in connection.execute(select(key, func.max(moment)).group_by(key)):
             found[of] = max(int(ns), found.get(of, int(ns)))
     return found
 

@@ -262,7 +262,7 @@ class ReadingHealth:
         state: Where it stands.
         n_samples: Gaze samples stored and intact.
         n_gaps: Chunks that are missing from the sequence or whose checksum fails.
-        last_durable_ns: Host clock of the last thing stored, or the reading's start if nothing was.
+        last_durable_ns: Host clock of the newest gaze sample that is safe, or of the reading's start if none is.
         n_audio_samples: Samples of audio stored and intact.
         n_audio_gaps: Stretches of audio that are missing: lost by the microphone, absent from the library, or damaged in it.
     """
