@@ -50,3 +50,10 @@ class RecentSamples:
         """Share of the samples due in which neither eye was seen."""
         due = max(self._n, self._nominal_hz * self.span_s)
         return max(1.0 - self._n_seen / due, 0.0) if due else 0.0
+
+
+def mean_distance_mm(samples: GazeSamples) -> float | None:
+    """Mean distance of the eyes that were seen, or None."""
+    both = np.concatenate([samples.rows["left_distance_mm"], samples.rows["right_distance_mm"]])
+    known = both[np.isfinite(both)]
+    return float(known.mean()) if len(known) else None

@@ -10,10 +10,7 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from egma_core.errors import RecordingError, StoreError
-from egma_core.gaze.samples import GazeSamples
 from egma_core.gaze.viewport import Viewport
 from egma_core.recording.audio_source import Microphone
 from egma_core.recording.clock import Clock, GazeClock
@@ -21,7 +18,7 @@ from egma_core.recording.gate import Gate, GateLimits, WholeReading, judge
 from egma_core.recording.happenings import Happenings
 from egma_core.recording.journal import Journal, discard_journal, journal_path
 from egma_core.recording.progress import Ending, Progress
-from egma_core.recording.recent import RecentSamples
+from egma_core.recording.recent import RecentSamples, mean_distance_mm
 from egma_core.recording.streams import Streams
 from egma_core.recording.watch import Disk, Watch
 from egma_core.recording.writer import RawWriter, Written
@@ -274,7 +271,7 @@ class Recorder:
             loss=reading.recent.loss,
             loss_reading=reading.whole.loss,
             longest_gap_s=reading.whole.longest_gap_s,
-            distance_mm=_distance_mm(drained.gaze),
+            distance_mm=mean_distance_mm(drained.gaze),
             audio_level_db=drained.level_db,
             free_bytes=reading.watch.free_bytes,
             events=drained.events,
@@ -287,13 +284,6 @@ class Recorder:
         for fit in fits[len(reading.fits) :]:
             self._store.add_clock_fit(reading.id, fit)
             reading.fits += (fit,)
-
-
-def _distance_mm(samples: GazeSamples) -> float | None:
-    """Mean distance of the eyes that were seen, or None."""
-    both = np.concatenate([samples.rows["left_distance_mm"], samples.rows["right_distance_mm"]])
-    known = both[np.isfinite(both)]
-    return float(known.mean()) if len(known) else None
 
 
 def _is_whole(store: Store, reading_id: int, written: Written) -> bool:

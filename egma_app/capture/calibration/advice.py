@@ -82,6 +82,10 @@ def verdict(figures: Mapping[str, Any]) -> str:
     if worst_eye_deg(figures) > _SINGLE_DEG[0]:
         left, right = (degrees(figures[eye]["accuracy_deg"]) for eye in ("left", "right"))
         said += f" Alone, the left eye is {left} off and the right {right}: gaze jumps whenever one of them is not seen."
+    hidden = [target for target in figures["points"] if target.get("average", {}).get("loss", 0.0) > _MUCH_LOST]
+    if hidden:
+        places = ", ".join(f"{place_words(target['point'])} ({share(target['average']['loss'])})" for target in hidden)
+        said += f" Much was lost at: {places}. Look there again."
     rest = {"good": "", "fair": " Usable; another try may do better.", "poor": " Better calibrate again."}
     found = grade(figures)
     return f"{found.capitalize()}: {said}{rest[found]}"

@@ -13,14 +13,14 @@ from pydicom.filereader import read_file_meta_info
 from pydicom.uid import UID
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
-from pynetdicom.events import EVT_C_STORE, EventHandlerType
+from pynetdicom.events import EVT_C_STORE, EVT_CONN_OPEN, EventHandlerType
 from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
 from pynetdicom.presentation import PresentationContext, build_context, build_role
 
 from egma_core.dicom.files import BROKEN_INPUT
 from egma_core.dicom.pacs.arrivals import Arrivals
 from egma_core.dicom.pacs.connections import DimseConnection
-from egma_core.dicom.pacs.listener import receiving, store_handler
+from egma_core.dicom.pacs.listener import receiving, send_at_once, store_handler
 from egma_core.dicom.pacs.values import STUDY_KEYS, RemoteInstance, RemoteStudy, Sent, StudyQuery
 from egma_core.dicom.pixel_format import DECODERS, NATIVE
 from egma_core.dicom.tags import text
@@ -161,7 +161,7 @@ class DimsePacs:
             contexts=list(contexts),
             ae_title=self.connection.title,
             ext_neg=list(roles),
-            evt_handlers=list(handlers),
+            evt_handlers=[(EVT_CONN_OPEN, send_at_once), *handlers],
         )
         if association.is_established:
             return association

@@ -32,7 +32,7 @@ CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
         ({"SOPClassUID": f"{CAPTURE}.2"}, ("likely", "unless_denied")),
         ({"SOPClassUID": CAPTURE, "BurnedInAnnotation": "NO"}, ()),
         ({"Modality": "US"}, ("likely", "unless_denied")),
-        ({"Modality": "US", "BurnedInAnnotation": "yes"}, ("stated", "likely", "unless_denied")),
+        ({"Modality": "US", "BurnedInAnnotation": "YES"}, ("stated", "likely", "unless_denied")),
     ],
 )
 def test_which_films_are_looked_at(make_dicom, tags: dict[str, str], set_aside: tuple[str, ...]) -> None:

@@ -67,12 +67,14 @@ def running(command: list[str], port: int, folder: Path) -> Iterator[None]:
         wait_for(port, child, log)
         yield
     finally:
-        child.terminate()
-        try:
-            child.wait(20)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
+        child.kill()  # what it holds is thrown away, and a polite end takes it seconds
+        child.wait()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _packages() -> None:
+    for package in ("pynetdicom", "dicomweb_client"):
+        pytest.importorskip(package, reason="the packages that speak to a PACS are not installed: pip install 'egma[pacs]'")
 
 
 @pytest.fixture(scope="session")

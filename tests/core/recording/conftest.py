@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,13 +20,20 @@ SCREEN = Screen(1920, 1080, 531.0, 299.0, 650.0)
 FILM = FilmRecord("P001", "1.2.3", "1.2.3.1", "1.2.3.1.1", "1.2", "CR", "PA", 64, 64, 1, "films/1.dcm", "0" * 64, "phantom")
 
 
-@pytest.fixture
-def library(tmp_path: Path) -> Path:
-    """A library with one study, closed."""
-    path = tmp_path / "library.sqlite"
-    with Store.open(path, create=True) as store:
+@pytest.fixture(scope="session")
+def _made_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a library with one study, to be copied: making one takes longer than most tests."""
+    folder = tmp_path_factory.mktemp("library")
+    with Store.open(folder / "library.sqlite", create=True) as store:
         store.add_film(FILM)
-    return path
+    return folder
+
+
+@pytest.fixture
+def library(_made_library: Path, tmp_path: Path) -> Path:
+    """A library with one study, closed."""
+    shutil.copytree(_made_library, tmp_path, dirs_exist_ok=True)
+    return tmp_path / "library.sqlite"
 
 
 @pytest.fixture

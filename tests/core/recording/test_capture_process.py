@@ -195,25 +195,25 @@ def test_a_killed_process_loses_nothing_older_than_250_ms(child: Child, another:
     safe_ns = killed_ns - 250_000_000
 
     with Store.open(library, read_only=True) as store:
-        health = store.check()
-        assert health.integrity == "ok"
-        (reading,) = health.readings
-        assert (reading.state, reading.n_gaps) == ("recording", 0)
-        assert reading.last_durable_ns >= safe_ns
-        times = store.gaze(begun["reading_id"]).host_ns
-        assert times[-1] >= safe_ns - 10**9 / 120
-        assert np.diff(times).max() < 1.01 * 10**9 / 120
-        logged = [view.host_ns for view in store.viewports(begun["reading_id"])]
-        assert logged == shown[: len(logged)]
-        assert [at for at in shown if at < safe_ns] == logged[: sum(at < safe_ns for at in shown)]
+        in_database = store.check()
+        assert in_database.integrity == "ok"
+        (safe,) = check(store).readings  # the journal is written before the database: it may hold more, never less
+        assert (safe.state, safe.n_gaps) == ("recording", 0)
+        assert safe.last_durable_ns >= safe_ns
+        committed = store.gaze(begun["reading_id"]).host_ns
+        assert len(committed) == in_database.readings[0].n_samples <= safe.n_samples
 
     another.open(library)
     assert (another.seen[0]["event"], another.seen[0]["readings"]) == ("recovered", [begun["reading_id"]])
     with Store.open(library) as store:
         assert store.reading(begun["reading_id"]).state == "recovered"
         kept = store.gaze(begun["reading_id"]).host_ns
-        assert len(kept) == reading.n_samples  # with what the journal had beyond the database
-        assert np.array_equal(kept[: len(times)], times)
+        assert (len(kept), kept[-1]) == (safe.n_samples, safe.last_durable_ns)
+        assert np.array_equal(kept[: len(committed)], committed)
+        assert np.diff(kept).max() < 1.01 * 10**9 / 120
+        logged = [view.host_ns for view in store.viewports(begun["reading_id"])]
+        assert logged == shown[: len(logged)]
+        assert len(logged) >= sum(at < safe_ns for at in shown)
     assert another.finish() == 0
 
 

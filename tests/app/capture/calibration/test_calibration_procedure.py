@@ -323,6 +323,12 @@ class TestTrouble:
         assert script.it.state == "done"
 
 
+def test_a_target_that_was_hardly_seen_is_named() -> None:
+    said = figures(0.3, 0.4)
+    said["points"] = [{"point": [x, 0.5], "average": {"loss": loss}} for x, loss in ((0.2, 0.0), (0.5, 0.1), (0.8, 0.43), (0.8, 0.0))]
+    assert verdict(said).endswith("Much was lost at: right (43%). Look there again.")
+
+
 @pytest.mark.parametrize(
     ("said", "expected", "words"),
     [
