@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
@@ -37,8 +37,12 @@ class EyeBox(QWidget):
         self._guided = guided
         self._eyes: dict[str, Sequence[float | None] | None] = {"left": None, "right": None}
         self._heard = False
-        self.setMinimumSize(560, 440)
+        self.setMinimumSize(400, 260)
         self.setAccessibleName("Position of the eyes")
+
+    def sizeHint(self) -> QSize:
+        """As large as it is easily read; a small or much enlarged screen gets less."""
+        return QSize(560, 440)
 
     def show_position(self, event: Mapping[str, Any]) -> None:
         """Take what the tracker tells: [x, y, z, distance in mm] of each eye, x as in a mirror."""
